@@ -1,0 +1,26 @@
+//! The job engine: what a job is, which states it passes through, and who may move it.
+//!
+//! The crate knows no document. It has four layers, each of which only knows the ones above it:
+//!
+//! - **model**: [`job`], [`state`], [`outcome`], [`retry`] — pure data and arithmetic;
+//! - **contract**: [`broker`] — the verbs that every broker answers, with one meaning;
+//! - **brokers**: [`sqlite`] — the contract on one SQLite file;
+//! - **execution**: [`runtime`] — apalis hosts the handlers; leases are kept from a thread of
+//!   their own; outcomes are stored in batches until the broker has them.
+
+pub mod broker;
+pub mod clock;
+pub mod error;
+pub mod handler;
+pub mod id;
+pub mod job;
+pub mod outcome;
+pub mod state;
+
+pub use broker::Broker;
+pub use error::{Error, Result};
+pub use handler::{Job, JobContext};
+pub use id::{JobId, WorkerId};
+pub use job::{JobRecord, NewJob, Priority};
+pub use outcome::Outcome;
+pub use state::{DeadReason, JobState};
