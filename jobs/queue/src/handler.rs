@@ -28,7 +28,7 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
     /// Grows when the payload changes in a way that older workers cannot read.
     const SCHEMA_VERSION: u32 = 1;
     /// The time limit of one attempt.
-    const TIMEOUT: Duration = Duration::from_secs(300);
+    const TIMEOUT: Duration = Duration::from_mins(5);
     /// Attempts that may fail.
     const MAX_ATTEMPTS: u32 = 20;
     /// The wait between attempts.
@@ -179,6 +179,19 @@ impl JobContext {
             .then(|| report.checkpoint.clone())
             .flatten();
         (progress, checkpoint)
+    }
+
+    /// Counts what [`JobContext::take_changes`] took as not written: the write failed.
+    pub fn restore_changes(&self) {
+        let mut report = self.report();
+        report.progress_changed = report.progress.is_some();
+        report.checkpoint_changed = report.checkpoint.is_some();
+    }
+
+    /// Returns everything this attempt has reported, whether written or not.
+    pub fn reported(&self) -> (Option<Progress>, Option<Value>) {
+        let report = self.report();
+        (report.progress.clone(), report.checkpoint.clone())
     }
 
     /// A panic in another section cannot leave the report half-written: each field is set in one step.

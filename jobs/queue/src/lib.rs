@@ -9,18 +9,26 @@
 //!   their own; outcomes are stored in batches until the broker has them.
 
 pub mod broker;
+pub mod client;
 pub mod clock;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod error;
 pub mod handler;
 pub mod id;
 pub mod job;
 pub mod outcome;
+pub mod retry;
+pub mod runtime;
+pub mod sqlite;
 pub mod state;
 
 pub use broker::Broker;
+pub use client::Client;
 pub use error::{Error, Result};
 pub use handler::{Job, JobContext};
 pub use id::{JobId, WorkerId};
 pub use job::{JobRecord, NewJob, Priority};
 pub use outcome::Outcome;
+pub use runtime::Worker;
 pub use state::{DeadReason, JobState};

@@ -153,7 +153,8 @@ pub enum Event {
     Complete,
     /// The handler failed, and attempts are left.
     Fail,
-    /// The handler asked to run later, without a charge (throttled, snoozed).
+    /// Not yet: the handler asked to run later, without a charge (throttled, snoozed), or the last job it depends on
+    /// has settled while `run_at` still lies ahead.
     Defer,
     /// The worker gave it back at shutdown, without a charge.
     Release,
@@ -188,7 +189,7 @@ pub fn next(state: JobState, event: Event) -> Option<JobState> {
         (S::Ready, E::Fetch) => Some(S::Running),
         (S::Running, E::Complete) => Some(S::Completed),
         (S::Running, E::Fail) => Some(S::Retrying),
-        (S::Running, E::Defer) => Some(S::Scheduled),
+        (S::Running | S::Waiting, E::Defer) => Some(S::Scheduled),
         (S::Running, E::Kill) | (S::Scheduled | S::Waiting | S::Ready | S::Retrying, E::Expire) => {
             Some(S::Dead)
         }

@@ -1,0 +1,41 @@
+//! Execution: apalis hosts the handlers, and everything around it makes sure that no job is lost or run for nothing.
+//!
+//! One worker process has, per queue, an apalis worker fed by a pump:
+//!
+//! ```text
+//!  broker ──fetch──▶ pump ──jobs──▶ JobSource ─▶ apalis worker: ack layer ▸ limit ▸ panic ▸ span ▸ handler
+//!    ▲                ▲                                            │
+//!    └──finish+fetch──┴────────────────ends────────────────────────┘
+//!  broker ◀──renew── lease keeper (a thread of its own) ◀── table of running jobs
+//! ```
+//!
+//! - `pump` fetches only for free slots, stores how attempts ended in batches, repeats both until the broker answers,
+//!   and never passes an error on: an apalis worker whose backend errs ends for good.
+//! - `ack` spawns each handler as a task of its own (panics and aborts stay inside), applies the time limits, and
+//!   turns every way to end into one [`crate::broker::AttemptEnd`].
+//! - `keeper` renews all leases in one call from a thread with its own runtime, so that handlers which block every
+//!   thread of the main runtime keep theirs; it carries progress and checkpoints, and fires cancel tokens.
+//! - [`maintenance`] promotes, rescues and prunes.
+//!
+//! A lease is kept until its end is stored. When the process dies, leases run out and other workers take the jobs; when
+//! it is asked to stop, handlers get time to finish, and the rest goes back without a charge.
+
+mod ack;
+mod backoff;
+mod inflight;
+mod keeper;
+mod layers;
+mod liveness;
+pub mod maintenance;
+mod observer;
+mod pump;
+mod registry;
+mod source;
+mod worker;
+
+pub use self::{
+    liveness::{Liveness, QueueLiveness},
+    observer::{NoObserver, Observer},
+    source::JobSource,
+    worker::{RunReport, RuntimeError, Worker, WorkerBuilder, WorkerOptions},
+};

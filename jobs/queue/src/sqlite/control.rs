@@ -1,0 +1,188 @@
+//! What people ask for: cancel, retry, pause, limits.
+
+use async_trait::async_trait;
+
+use super::{
+    engine::{StepError, Tx, Verb},
+    load,
+    row::{JobRow, hex},
+    scopes::{Scopes, columns},
+};
+use crate::{
+    Error, JobId, JobRecord, JobState,
+    broker::{Limits, Scope},
+    state::Event,
+};
+
+/// Asks the writer for the time: shows that it answers.
+pub(super) struct Now;
+
+#[async_trait]
+impl Verb for Now {
+    type Output = i64;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<i64, StepError> {
+        Ok(tx.now)
+    }
+}
+
+/// See [`crate::Broker::cancel`].
+pub(super) struct Cancel(pub(super) JobId);
+
+#[async_trait]
+impl Verb for Cancel {
+    type Output = JobRecord;
+    const DURABLE: bool = true;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<JobRecord, StepError> {
+        let (mut row, spec) = load::one_with_spec(tx.connection, self.0).await?;
+        match row.state {
+            JobState::Cancelled => {}
+            JobState::Running => row.cancel_requested = true,
+            _ => row.enter(Event::Cancel, tx.now, "cancel")?,
+        }
+        let record = row.clone().into_record(&spec)?;
+        tx.changes.push(row, tx.now);
+        Ok(record)
+    }
+}
+
+/// See [`crate::Broker::retry`].
+pub(super) struct Retry(pub(super) JobId);
+
+#[async_trait]
+impl Verb for Retry {
+    type Output = JobRecord;
+    const DURABLE: bool = true;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<JobRecord, StepError> {
+        let (mut row, spec) = load::one_with_spec(tx.connection, self.0).await?;
+        let ended = row.state.is_terminal();
+        row.enter(Event::Retry, tx.now, "retry")?;
+        row.run_at = tx.now;
+        if ended {
+            start_afresh(&mut row);
+            retake_unique_key(tx, &row).await?;
+            sqlx::query("DELETE FROM job_dependencies WHERE seq = ?1")
+                .bind(row.seq)
+                .execute(&mut *tx.connection)
+                .await?;
+        }
+        let record = row.clone().into_record(&spec)?;
+        tx.changes.push(row, tx.now);
+        Ok(record)
+    }
+}
+
+/// Gives an ended job its attempts back. Its errors and its checkpoint stay; a limit in time that has made it end, or
+/// would at once, does not.
+fn start_afresh(row: &mut JobRow) {
+    row.attempt = 0;
+    row.crashes = 0;
+    row.pending = 0;
+    row.cancel_requested = false;
+    row.started_at = None;
+    row.result = None;
+    row.progress = None;
+    row.expires_at = None;
+    row.deadline = None;
+    row.kill_at = None;
+}
+
+/// An ended job has given its key away; it may only come back where nobody else has it.
+async fn retake_unique_key(tx: &mut Tx<'_>, row: &JobRow) -> Result<(), StepError> {
+    let (Some(key), None) = (&row.unique_key, row.unique_ttl_ms) else {
+        return Ok(());
+    };
+    let taken = sqlx::query("SELECT 1 FROM job_unique_keys WHERE tenant = ?1 AND kind = ?2 AND unique_key = ?3 AND (expires_at IS NULL OR expires_at > ?4)")
+        .bind(&row.tenant)
+        .bind(&row.kind)
+        .bind(key)
+        .bind(tx.now)
+        .fetch_optional(&mut *tx.connection)
+        .await?;
+    if taken.is_some() {
+        return Err(Error::Invalid(format!(
+            "job `{}` cannot run again: another job holds its unique key `{key}`",
+            row.id
+        ))
+        .into());
+    }
+    let key = serde_json::json!([{
+        "tenant": row.tenant, "kind": row.kind, "unique_key": key, "id": hex(row.id),
+        "body_hash": row.body_hash, "expires_at": null,
+    }]);
+    sqlx::query(include_str!("../../queries/take_unique_keys.sql"))
+        .bind(key.to_string())
+        .execute(&mut *tx.connection)
+        .await?;
+    Ok(())
+}
+
+/// See [`crate::Broker::set_paused`].
+pub(super) struct SetPaused {
+    pub(super) scope: Scope,
+    pub(super) paused: bool,
+}
+
+#[async_trait]
+impl Verb for SetPaused {
+    type Output = ();
+    const DURABLE: bool = true;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StepError> {
+        let (scope, name) = columns(&self.scope);
+        sqlx::query("INSERT INTO job_scopes (scope, name, paused) VALUES (?1, ?2, ?3) ON CONFLICT (scope, name) DO UPDATE SET paused = excluded.paused")
+            .bind(scope)
+            .bind(name)
+            .bind(self.paused)
+            .execute(&mut *tx.connection)
+            .await?;
+        reload(tx).await
+    }
+}
+
+/// See [`crate::Broker::set_limits`].
+pub(super) struct SetLimits {
+    pub(super) scope: Scope,
+    pub(super) limits: Limits,
+}
+
+#[async_trait]
+impl Verb for SetLimits {
+    type Output = ();
+    const DURABLE: bool = true;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StepError> {
+        let rate = self.limits.rate_per_s;
+        if rate.is_some_and(|rate| !(rate > 0.0 && rate.is_finite())) {
+            return Err(Error::Invalid(format!(
+                "rate_per_s is {}; a number above 0 is needed (pause the scope to stop it)",
+                rate.unwrap_or_default()
+            ))
+            .into());
+        }
+        let (scope, name) = columns(&self.scope);
+        sqlx::query(include_str!("../../queries/set_limits.sql"))
+            .bind(scope)
+            .bind(name)
+            .bind(self.limits.concurrency)
+            .bind(rate)
+            .bind(self.limits.burst)
+            .execute(&mut *tx.connection)
+            .await?;
+        reload(tx).await
+    }
+}
+
+/// Forgets scopes that say nothing, and reads the rest.
+async fn reload(tx: &mut Tx<'_>) -> Result<(), StepError> {
+    sqlx::query(
+        "DELETE FROM job_scopes WHERE paused = 0 AND concurrency IS NULL AND rate_per_s IS NULL",
+    )
+    .execute(&mut *tx.connection)
+    .await?;
+    let before = tx.memory.scopes.take();
+    tx.memory.scopes = Some(Scopes::load(tx.connection, before.as_ref(), tx.now).await?);
+    Ok(())
+}

@@ -1,0 +1,329 @@
+//! Leasing jobs: by priority, then by age, within limits, past what is paused.
+//!
+//! Ready jobs are found lane by lane (one lane per queue and kind, known from `job_counts`), each by a seek into
+//! `jobs_ready`, and merged here. So jobs of paused or unknown kinds cost nothing, however many wait.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use async_trait::async_trait;
+use sqlx::Row;
+
+use super::{
+    engine::{StepError, Tx, Verb},
+    load,
+    row::JobRow,
+    scopes::{self, Scopes},
+};
+use crate::{
+    DeadReason,
+    broker::{FetchRequest, Lease, QueueSlots, Scope},
+    state::Event,
+};
+
+/// Every so many fetched jobs of a queue, one is the longest-waiting of those that starve.
+const STARVATION_SHARE: u64 = 8;
+/// How often a queue is looked through again because limits cut what was found.
+const MAX_ROUNDS: usize = 8;
+/// The most slots one request may have in all.
+const MAX_SLOTS: usize = 10_000;
+
+/// See [`crate::Broker::fetch`].
+pub(super) struct Fetch(pub(super) FetchRequest);
+
+#[async_trait]
+impl Verb for Fetch {
+    type Output = Vec<Lease>;
+
+    fn weight(&self) -> usize {
+        self.0.slots.iter().map(|slots| slots.free).sum()
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<Lease>, StepError> {
+        fetch(tx, &self.0).await
+    }
+}
+
+/// A ready job that may be picked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Candidate {
+    priority: i64,
+    run_at: i64,
+    seq: i64,
+    kind: String,
+    tenant: String,
+}
+
+/// Which jobs may still be picked: what is left of every limit, and what is shut.
+struct Gate<'a> {
+    scopes: &'a mut Scopes,
+    allowances: HashMap<Scope, u64>,
+    shut_tenants: HashSet<String>,
+}
+
+impl Gate<'_> {
+    fn is_open(&self, scope: &Scope) -> bool {
+        !self.scopes.is_paused(scope) && self.allowances.get(scope) != Some(&0)
+    }
+
+    /// Takes the job if every limit allows.
+    fn admit(&mut self, queue: &str, candidate: &Candidate) -> bool {
+        let scopes = [
+            Scope::Queue(queue.to_owned()),
+            Scope::Kind(candidate.kind.clone()),
+            Scope::Tenant(candidate.tenant.clone()),
+        ];
+        if !scopes.iter().all(|scope| self.is_open(scope)) {
+            if !self.is_open(&scopes[2]) {
+                self.shut_tenants.insert(candidate.tenant.clone());
+            }
+            return false;
+        }
+        for scope in &scopes {
+            if let Some(left) = self.allowances.get_mut(scope) {
+                *left -= 1;
+                self.scopes.take(scope);
+            }
+        }
+        true
+    }
+}
+
+/// Leases jobs within the transaction.
+pub(super) async fn fetch(
+    tx: &mut Tx<'_>,
+    request: &FetchRequest,
+) -> Result<Vec<Lease>, StepError> {
+    let lanes = ready_lanes(tx, request).await?;
+    if lanes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut scopes = match tx.memory.scopes.take() {
+        Some(scopes) => scopes,
+        None => Scopes::load(tx.connection, None, tx.now).await?,
+    };
+    let picked = pick_all(tx, request, &lanes, &mut scopes).await;
+    tx.memory.scopes = Some(scopes);
+    lease(tx, request, &picked?).await
+}
+
+async fn pick_all(
+    tx: &mut Tx<'_>,
+    request: &FetchRequest,
+    lanes: &BTreeMap<String, Vec<Lane>>,
+    scopes: &mut Scopes,
+) -> Result<Vec<i64>, StepError> {
+    let running = scopes::running(tx.connection, &scopes.with_concurrency()).await?;
+    let allowances = scopes.allowances(&running, tx.now);
+    let mut shut_tenants: HashSet<_> = scopes.paused_tenants().into_iter().collect();
+    shut_tenants.extend(allowances.iter().filter_map(|(scope, left)| match scope {
+        Scope::Tenant(name) if *left == 0 => Some(name.clone()),
+        _ => None,
+    }));
+    let mut gate = Gate {
+        scopes,
+        allowances,
+        shut_tenants,
+    };
+    let mut picked = Vec::new();
+    for slots in &request.slots {
+        let Some(lanes) = lanes.get(&slots.queue) else {
+            continue;
+        };
+        let free = slots.free.min(MAX_SLOTS - picked.len().min(MAX_SLOTS));
+        let slots = QueueSlots {
+            queue: slots.queue.clone(),
+            free,
+        };
+        picked.extend(pick(tx, &slots, lanes, &mut gate).await?);
+    }
+    Ok(picked)
+}
+
+/// One kind in one queue that has ready jobs.
+struct Lane {
+    kind: String,
+    schema_version: u32,
+}
+
+/// Finds the lanes of the request that have ready jobs, by queue.
+async fn ready_lanes(
+    tx: &mut Tx<'_>,
+    request: &FetchRequest,
+) -> Result<BTreeMap<String, Vec<Lane>>, StepError> {
+    let queues: Vec<_> = request
+        .slots
+        .iter()
+        .filter(|slots| slots.free > 0)
+        .map(|slots| slots.queue.as_str())
+        .collect();
+    let rows = sqlx::query(include_str!("../../queries/ready_lanes.sql"))
+        .bind(serde_json::to_string(&queues)?)
+        .fetch_all(&mut *tx.connection)
+        .await?;
+    let mut lanes = BTreeMap::<String, Vec<Lane>>::new();
+    for row in rows {
+        let kind: String = row.try_get("kind")?;
+        let known = request.kinds.iter().find(|(known, _)| *known == kind);
+        if let Some((_, schema_version)) = known {
+            lanes.entry(row.try_get("queue")?).or_default().push(Lane {
+                kind,
+                schema_version: *schema_version,
+            });
+        }
+    }
+    Ok(lanes)
+}
+
+/// Picks jobs of one queue, at most `slots.free`.
+async fn pick(
+    tx: &mut Tx<'_>,
+    slots: &QueueSlots,
+    lanes: &[Lane],
+    gate: &mut Gate<'_>,
+) -> Result<Vec<i64>, StepError> {
+    let mut picked = Vec::new();
+    let mut seen = HashSet::new();
+    let before = tx.memory.fetched.get(&slots.queue).copied().unwrap_or(0);
+    let starving = (before + slots.free as u64) / STARVATION_SHARE - before / STARVATION_SHARE;
+    let oldest = starving_candidates(tx, slots, lanes, gate, starving).await?;
+    take(&mut picked, &mut seen, oldest, slots, gate);
+    for _ in 0..MAX_ROUNDS {
+        if picked.len() >= slots.free || !gate.is_open(&Scope::Queue(slots.queue.clone())) {
+            break;
+        }
+        let shut = gate.shut_tenants.len();
+        let mut candidates = Vec::new();
+        let mut complete = true;
+        for lane in lanes {
+            if !gate.is_open(&Scope::Kind(lane.kind.clone())) {
+                continue;
+            }
+            let limit = slots.free + seen.len();
+            let found = lane_candidates(tx, &slots.queue, lane, gate, limit).await?;
+            complete &= found.len() < limit;
+            candidates.extend(found);
+        }
+        candidates.sort_unstable();
+        take(&mut picked, &mut seen, candidates, slots, gate);
+        // Only where limits shut something while more is there can another look find more.
+        if complete || gate.shut_tenants.len() == shut {
+            break;
+        }
+    }
+    *tx.memory.fetched.entry(slots.queue.clone()).or_default() += picked.len() as u64;
+    Ok(picked)
+}
+
+fn take(
+    picked: &mut Vec<i64>,
+    seen: &mut HashSet<i64>,
+    candidates: Vec<Candidate>,
+    slots: &QueueSlots,
+    gate: &mut Gate<'_>,
+) {
+    for candidate in candidates {
+        if picked.len() >= slots.free {
+            break;
+        }
+        if !seen.contains(&candidate.seq) && gate.admit(&slots.queue, &candidate) {
+            seen.insert(candidate.seq);
+            picked.push(candidate.seq);
+        }
+    }
+}
+
+async fn lane_candidates(
+    tx: &mut Tx<'_>,
+    queue: &str,
+    lane: &Lane,
+    gate: &Gate<'_>,
+    limit: usize,
+) -> Result<Vec<Candidate>, StepError> {
+    let rows = sqlx::query(include_str!("../../queries/ready_jobs.sql"))
+        .bind(queue)
+        .bind(&lane.kind)
+        .bind(lane.schema_version)
+        .bind(tx.now)
+        .bind(serde_json::to_string(&gate.shut_tenants)?)
+        .bind(limit as i64)
+        .fetch_all(&mut *tx.connection)
+        .await?;
+    rows.iter().map(|row| candidate(row, &lane.kind)).collect()
+}
+
+/// Finds the jobs that have waited longest, if they have waited too long.
+async fn starving_candidates(
+    tx: &mut Tx<'_>,
+    slots: &QueueSlots,
+    lanes: &[Lane],
+    gate: &Gate<'_>,
+    limit: u64,
+) -> Result<Vec<Candidate>, StepError> {
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
+    let patience = i64::try_from(tx.options.starvation_after.as_millis()).unwrap_or(i64::MAX);
+    let kinds: BTreeMap<_, _> = lanes
+        .iter()
+        .filter(|lane| gate.is_open(&Scope::Kind(lane.kind.clone())))
+        .map(|lane| (lane.kind.as_str(), lane.schema_version))
+        .collect();
+    let rows = sqlx::query(include_str!("../../queries/starving_jobs.sql"))
+        .bind(&slots.queue)
+        .bind(tx.now.saturating_sub(patience))
+        .bind(serde_json::to_string(&kinds)?)
+        .bind(tx.now)
+        .bind(serde_json::to_string(&gate.shut_tenants)?)
+        .bind(limit as i64)
+        .fetch_all(&mut *tx.connection)
+        .await?;
+    rows.iter()
+        .map(|row| candidate(row, row.try_get("kind")?))
+        .collect()
+}
+
+fn candidate(row: &sqlx::sqlite::SqliteRow, kind: &str) -> Result<Candidate, StepError> {
+    Ok(Candidate {
+        priority: row.try_get("priority")?,
+        run_at: row.try_get("run_at")?,
+        seq: row.try_get("seq")?,
+        kind: kind.to_owned(),
+        tenant: row.try_get("tenant")?,
+    })
+}
+
+/// Turns picked jobs into leases, in the order picked. One whose spec cannot be read dies: it would stop its queue.
+async fn lease(
+    tx: &mut Tx<'_>,
+    request: &FetchRequest,
+    picked: &[i64],
+) -> Result<Vec<Lease>, StepError> {
+    let mut loaded: HashMap<i64, (JobRow, String)> = load::with_specs(tx.connection, picked)
+        .await?
+        .into_iter()
+        .map(|(row, spec)| (row.seq, (row, spec)))
+        .collect();
+    let lease_ms = i64::try_from(request.lease.as_millis()).unwrap_or(i64::MAX);
+    let mut leases = Vec::with_capacity(picked.len());
+    for seq in picked {
+        let Some((mut row, spec)) = loaded.remove(seq) else {
+            continue;
+        };
+        row.enter(Event::Fetch, tx.now, "fetch")?;
+        row.attempt += 1;
+        row.epoch += 1;
+        row.worker = Some(request.worker.clone());
+        row.lease_expires_at = Some(tx.now.saturating_add(lease_ms));
+        row.started_at = Some(tx.now);
+        row.kill_at = row.due_to_die_at();
+        match row.clone().into_lease(&spec) {
+            Ok(lease) => leases.push(lease),
+            Err(error) => {
+                tracing::error!(job.id = %row.id, error = %error, "job cannot be read and is dead");
+                row.kill(Event::Kill, DeadReason::Rejected, tx.now, "fetch")?;
+            }
+        }
+        tx.changes.push(row, tx.now);
+    }
+    Ok(leases)
+}

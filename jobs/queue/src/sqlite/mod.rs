@@ -1,0 +1,226 @@
+//! The contract on one SQLite file.
+//!
+//! Verbs that write are values that travel to `engine`, the one thread that writes; verbs that read use the pool of
+//! readers directly. Verbs decide in Rust (`row`, `changes`); statements longer than a line are in `queries/`.
+
+mod changes;
+mod control;
+mod database;
+mod engine;
+mod fetch;
+mod finish;
+mod inspect;
+mod load;
+mod renew;
+mod row;
+mod scopes;
+mod submit;
+mod sweep;
+mod wake;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+pub use self::database::{Database, OpenOptions, WriteTurn};
+use self::{engine::Engine, wake::Wakers};
+use crate::{
+    Broker, JobId, JobRecord, JobState, NewJob, Result,
+    broker::{
+        Audit, FetchRequest, Finish, Finished, JobEvent, JobFilter, Lease, Limits, Page,
+        QueueStats, Renewal, Renewed, Rescued, Retention, Scope, Verdict,
+    },
+    clock::Clock,
+};
+
+/// The broker's limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokerOptions {
+    /// Leases a job may lose before it is dead: crashed.
+    pub crash_budget: u32,
+    /// The largest payload as JSON, bytes.
+    pub max_payload_bytes: usize,
+    /// The largest result as JSON, bytes; a job whose result is larger is dead: permanent.
+    pub max_result_bytes: usize,
+    /// The largest checkpoint as JSON, bytes; a larger one is not kept.
+    pub max_checkpoint_bytes: usize,
+    /// Failed attempts kept with a job.
+    pub max_errors: usize,
+    /// A job that has been ready this long may overtake more urgent ones: every eighth fetched job of a queue is the
+    /// one that has waited longest.
+    pub starvation_after: Duration,
+}
+
+impl Default for BrokerOptions {
+    fn default() -> Self {
+        Self {
+            crash_budget: 3,
+            max_payload_bytes: 64 << 10,
+            max_result_bytes: 64 << 10,
+            max_checkpoint_bytes: 16 << 10,
+            max_errors: 10,
+            starvation_after: Duration::from_mins(1),
+        }
+    }
+}
+
+/// A [`Broker`] on a [`Database`].
+#[derive(Debug)]
+pub struct SqliteBroker {
+    database: Database,
+    options: BrokerOptions,
+    engine: Engine,
+    wakers: Arc<Wakers>,
+}
+
+impl SqliteBroker {
+    /// Starts the writing thread.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unavailable`] when the system gives no thread.
+    pub fn new(database: Database, clock: Arc<dyn Clock>, options: BrokerOptions) -> Result<Self> {
+        let wakers = Arc::new(Wakers::default());
+        Ok(Self {
+            engine: Engine::start(
+                database.clone(),
+                clock,
+                options.clone(),
+                Arc::clone(&wakers),
+            )?,
+            database,
+            options,
+            wakers,
+        })
+    }
+
+    /// Returns the database.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Runs what was asked before, then ends the writing thread. Later calls get [`crate::Error::Unavailable`].
+    /// The database stays open: [`Database::close`] comes after.
+    pub async fn close(&self) {
+        self.engine.close().await;
+    }
+}
+
+#[async_trait]
+impl Broker for SqliteBroker {
+    async fn submit(&self, jobs: Vec<NewJob>, all_or_nothing: bool) -> Result<Vec<Verdict>> {
+        self.engine
+            .call(submit::Submit::new(jobs, all_or_nothing, &self.options)?)
+            .await
+    }
+
+    async fn fetch(&self, request: &FetchRequest) -> Result<Vec<Lease>> {
+        self.engine.call(fetch::Fetch(request.clone())).await
+    }
+
+    async fn renew(&self, lease: Duration, renewals: &[Renewal]) -> Result<Vec<Renewed>> {
+        self.engine
+            .call(renew::Renew {
+                lease,
+                renewals: renewals.to_vec(),
+            })
+            .await
+    }
+
+    async fn finish(
+        &self,
+        finishes: &[Finish],
+        then_fetch: Option<&FetchRequest>,
+    ) -> Result<(Vec<Finished>, Vec<Lease>)> {
+        let (finished, leases, wake_all) = self
+            .engine
+            .call(finish::FinishAll {
+                finishes: finishes.to_vec(),
+                then_fetch: then_fetch.cloned(),
+            })
+            .await?;
+        if wake_all {
+            self.wakers.wake_all();
+        }
+        Ok((finished, leases))
+    }
+
+    async fn promote_due(&self, limit: usize) -> Result<usize> {
+        self.engine.call(sweep::PromoteDue { limit }).await
+    }
+
+    async fn rescue_expired(&self, limit: usize) -> Result<Vec<Rescued>> {
+        self.engine.call(sweep::RescueExpired { limit }).await
+    }
+
+    async fn cancel(&self, id: JobId) -> Result<JobRecord> {
+        self.engine.call(control::Cancel(id)).await
+    }
+
+    async fn retry(&self, id: JobId) -> Result<JobRecord> {
+        self.engine.call(control::Retry(id)).await
+    }
+
+    async fn set_paused(&self, scope: Scope, paused: bool) -> Result<()> {
+        self.engine
+            .call(control::SetPaused { scope, paused })
+            .await?;
+        self.wakers.wake_all();
+        Ok(())
+    }
+
+    async fn set_limits(&self, scope: Scope, limits: Limits) -> Result<()> {
+        self.engine
+            .call(control::SetLimits { scope, limits })
+            .await?;
+        self.wakers.wake_all();
+        Ok(())
+    }
+
+    async fn get(&self, id: JobId) -> Result<Option<JobRecord>> {
+        inspect::get(&self.database, id).await
+    }
+
+    async fn list(
+        &self,
+        filter: &JobFilter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<JobRecord>> {
+        inspect::list(&self.database, filter, cursor, limit).await
+    }
+
+    async fn counts(&self, filter: &JobFilter) -> Result<Vec<(JobState, u64)>> {
+        inspect::counts(&self.database, filter).await
+    }
+
+    async fn queues(&self) -> Result<Vec<QueueStats>> {
+        // The instant comes from the writer's clock, which tests may step.
+        let now = self.engine.call(control::Now).await?;
+        inspect::queues(&self.database, now).await
+    }
+
+    async fn events(&self, after: u64, limit: usize) -> Result<Vec<JobEvent>> {
+        inspect::events(&self.database, after, limit).await
+    }
+
+    async fn prune(&self, retention: &Retention, limit: usize) -> Result<usize> {
+        self.engine
+            .call(sweep::Prune {
+                retention: *retention,
+                limit,
+            })
+            .await
+    }
+
+    async fn audit(&self) -> Result<Audit> {
+        inspect::audit(&self.database).await
+    }
+
+    async fn wait_ready(&self, queues: &[String], timeout: Duration) {
+        self.wakers.wait(queues, timeout).await;
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.engine.call(control::Now).await.map(drop)
+    }
+}
