@@ -51,7 +51,8 @@ pub struct Page {
 /// A document as text with structure.
 ///
 /// Invariants (checked by [`Document::check`]): blocks and pages are in order, do not overlap and lie on character
-/// boundaries; between blocks there is only white space; the text is NFC and holds no NUL.
+/// boundaries; between blocks there is only white space; a block lies within its page, if it names one; the text is
+/// NFC and holds no NUL.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Document {
     /// The detected type, as in [`crate::detect`]: `pdf`, `docx`, `html`, `markdown`, `text`, `csv`, `json`.
@@ -103,6 +104,90 @@ impl Document {
         if self.text.contains('\0') {
             return Err("the text holds a NUL".to_owned());
         }
+        if !unicode_normalization::is_nfc(&self.text) {
+            return Err("the text is not NFC".to_owned());
+        }
+        self.check_pages()
+    }
+
+    /// Pages rise, do not overlap, and hold the blocks that name them.
+    fn check_pages(&self) -> Result<(), String> {
+        let (mut last_number, mut last_end) = (0, 0);
+        for page in &self.pages {
+            if page.number <= last_number {
+                return Err(format!(
+                    "page {} comes after page {last_number}",
+                    page.number
+                ));
+            }
+            if page.start < last_end || self.text.get(page.start..page.end).is_none() {
+                return Err(format!(
+                    "page {} has range {}..{} after {last_end}",
+                    page.number, page.start, page.end
+                ));
+            }
+            (last_number, last_end) = (page.number, page.end);
+        }
+        for (index, block) in self.blocks.iter().enumerate() {
+            let Some(number) = block.page else { continue };
+            let page = self.pages.binary_search_by_key(&number, |page| page.number);
+            let holds = page.is_ok_and(|at| {
+                self.pages[at].start <= block.start && block.end <= self.pages[at].end
+            });
+            if !holds {
+                return Err(format!("block {index} is not within its page {number}"));
+            }
+        }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Damage = fn(&mut Document);
+
+    fn document() -> Document {
+        let block = |start, end, page| Block {
+            kind: BlockKind::Paragraph,
+            start,
+            end,
+            page: Some(page),
+            heading_path: Vec::new(),
+        };
+        let page = |number, start, end| Page { number, start, end };
+        Document {
+            text: "one\n\ntwo".to_owned(),
+            blocks: vec![block(0, 3, 1), block(5, 8, 2)],
+            pages: vec![page(1, 0, 3), page(2, 5, 8)],
+            ..Document::default()
+        }
+    }
+
+    #[test]
+    fn broken_invariants_are_named() {
+        assert_eq!(document().check(), Ok(()));
+        let broken: [(Damage, &str); 5] = [
+            (
+                |d| d.blocks[1].start = 6,
+                "text before block 1 is in no block",
+            ),
+            (|d| d.pages.swap(0, 1), "page 1 comes after page 2"),
+            (|d| d.pages[0].end = 6, "page 2 has range 5..8 after 6"),
+            (
+                |d| d.blocks[1].page = Some(1),
+                "block 1 is not within its page 1",
+            ),
+            (
+                |d| d.text = "e\u{301}\n\ntwo".to_owned(),
+                "the text is not NFC",
+            ),
+        ];
+        for (damage, message) in broken {
+            let mut document = document();
+            damage(&mut document);
+            assert_eq!(document.check(), Err(message.to_owned()));
+        }
     }
 }

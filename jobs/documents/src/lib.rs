@@ -9,8 +9,17 @@
 
 pub mod block;
 pub mod chunk;
+pub mod detect;
 pub mod error;
+pub mod limits;
+mod normalise;
+pub mod parse;
+pub mod sentences;
+pub mod words;
 
 pub use block::{Block, BlockKind, Document, Page};
 pub use chunk::{Chunk, TokenCounter};
+pub use detect::FileType;
 pub use error::{ErrorCode, ParseError};
+pub use limits::Limits;
+pub use parse::parse_bytes;

@@ -1,0 +1,170 @@
+//! The types a document can have.
+
+/// A type of document.
+///
+/// The first seven have a parser; the others are recognised so that the error can name them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FileType {
+    Pdf,
+    Docx,
+    Html,
+    Markdown,
+    Text,
+    /// Comma, semicolon, tab or bar between cells.
+    Csv,
+    /// JSON, and JSON Lines.
+    Json,
+    /// An Office document in an encrypted container.
+    EncryptedOffice,
+    Xlsx,
+    Xlsb,
+    Pptx,
+    Xls,
+    Doc,
+    Ppt,
+    Odt,
+    Ods,
+    Odp,
+    Epub,
+    Rtf,
+    Eml,
+    Msg,
+    Xml,
+    Zip,
+    Gzip,
+    Tar,
+    Executable,
+    /// Something with a magic number; the text is a noun with its article.
+    Other(&'static str),
+    /// Not text, and no known magic number.
+    Binary,
+}
+
+impl FileType {
+    /// The names of the types that have a parser, for messages.
+    pub const SUPPORTED: &'static str = "pdf, docx, html, markdown, text, csv, json";
+
+    /// Returns the short name: `pdf`, `markdown`, `xlsx`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pdf => "pdf",
+            Self::Docx => "docx",
+            Self::Html => "html",
+            Self::Markdown => "markdown",
+            Self::Text => "text",
+            Self::Csv => "csv",
+            Self::Json => "json",
+            Self::EncryptedOffice => "encrypted-office",
+            Self::Xlsx => "xlsx",
+            Self::Xlsb => "xlsb",
+            Self::Pptx => "pptx",
+            Self::Xls => "xls",
+            Self::Doc => "doc",
+            Self::Ppt => "ppt",
+            Self::Odt => "odt",
+            Self::Ods => "ods",
+            Self::Odp => "odp",
+            Self::Epub => "epub",
+            Self::Rtf => "rtf",
+            Self::Eml => "eml",
+            Self::Msg => "msg",
+            Self::Xml => "xml",
+            Self::Zip => "zip",
+            Self::Gzip => "gzip",
+            Self::Tar => "tar",
+            Self::Executable => "executable",
+            Self::Other(_) => "other",
+            Self::Binary => "binary",
+        }
+    }
+
+    /// Returns a noun with its article, for messages: `an XLSX workbook`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pdf => "a PDF document",
+            Self::Docx => "a DOCX document",
+            Self::Html => "an HTML page",
+            Self::Markdown => "a Markdown text",
+            Self::Text => "a plain text",
+            Self::Csv => "a CSV table",
+            Self::Json => "a JSON text",
+            Self::EncryptedOffice => "an encrypted Office document",
+            Self::Xlsx => "an XLSX workbook",
+            Self::Xlsb => "an XLSB workbook",
+            Self::Pptx => "a PPTX presentation",
+            Self::Xls => "an XLS workbook",
+            Self::Doc => "a DOC document (Word 97–2003)",
+            Self::Ppt => "a PPT presentation (PowerPoint 97–2003)",
+            Self::Odt => "an ODT document",
+            Self::Ods => "an ODS workbook",
+            Self::Odp => "an ODP presentation",
+            Self::Epub => "an EPUB book",
+            Self::Rtf => "an RTF document",
+            Self::Eml => "a mail message (EML)",
+            Self::Msg => "an Outlook message (MSG)",
+            Self::Xml => "an XML file",
+            Self::Zip => "a ZIP archive",
+            Self::Gzip => "a GZIP file",
+            Self::Tar => "a TAR archive",
+            Self::Executable => "an executable program",
+            Self::Other(name) => name,
+            Self::Binary => "binary data",
+        }
+    }
+
+    /// Tells whether there is a parser.
+    pub fn is_supported(self) -> bool {
+        matches!(
+            self,
+            Self::Pdf
+                | Self::Docx
+                | Self::Html
+                | Self::Markdown
+                | Self::Text
+                | Self::Csv
+                | Self::Json
+        )
+    }
+
+    /// Tells whether a parser of this type must run in a process of its own: hostile input may kill it, or cost far
+    /// more time and memory than its size suggests.
+    pub fn is_risky(self) -> bool {
+        matches!(self, Self::Pdf | Self::Docx | Self::Html)
+    }
+
+    /// Tells whether the bytes are text.
+    pub fn is_text(self) -> bool {
+        matches!(
+            self,
+            Self::Html
+                | Self::Markdown
+                | Self::Text
+                | Self::Csv
+                | Self::Json
+                | Self::Rtf
+                | Self::Eml
+                | Self::Xml
+        )
+    }
+
+    /// Reads a file extension or a media type; `None` if it says nothing we know.
+    pub fn from_declared(declared: &str) -> Option<Self> {
+        let declared = declared.split(';').next()?.trim().to_ascii_lowercase();
+        if declared.ends_with("wordprocessingml.document") {
+            return Some(Self::Docx);
+        }
+        let last = declared.rsplit(['/', '.']).next()?;
+        Some(match last {
+            "pdf" => Self::Pdf,
+            "docx" | "docm" | "dotx" => Self::Docx,
+            "html" | "htm" | "xhtml" | "xhtml+xml" => Self::Html,
+            "md" | "markdown" | "x-markdown" | "mdown" | "mkd" => Self::Markdown,
+            "txt" | "text" | "plain" | "log" | "rst" => Self::Text,
+            "csv" | "tsv" | "tab" | "tab-separated-values" => Self::Csv,
+            "json" | "jsonl" | "ndjson" | "x-ndjson" | "geojson" | "ld+json" | "jsonlines" => {
+                Self::Json
+            }
+            _ => return None,
+        })
+    }
+}
