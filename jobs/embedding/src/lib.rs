@@ -1,4 +1,14 @@
 //! Text in, vectors out.
+//!
+//! [`open`] gives an [`Embedder`]: one of two models that are part of the executable, or one from a directory. The same
+//! text always gets the same vector, bit for bit, whatever else is in the batch and however many threads run.
+
+mod batch;
+mod dense;
+mod local;
+mod unigram;
+
+pub use local::{ModelChoice, open};
 
 /// Turns texts into vectors. One instance is shared by all threads.
 pub trait Embedder: Send + Sync {
