@@ -1,4 +1,27 @@
 //! Chunks in, entities and relations out. No database, no network.
+//!
+//! ```text
+//!           ┌ English ─ tokens ─ Brill tags ─ noun phrases ┐
+//! sentence ─┤ (by the share of Chinese characters)         ├─ normal forms ─ mentions ─ pairs
+//!           └ Chinese ─ LAC or jieba words ─ names, runs   ┘
+//! ```
+//!
+//! Both models are compiled in (`models/`), so the extractor needs no file and no download.
+
+mod error;
+mod extract;
+mod local;
+mod normal_form;
+mod options;
+mod pairs;
+mod query;
+mod route;
+mod script;
+
+pub use error::LoadError;
+pub use local::LocalExtractor;
+pub use normal_form::normal_form;
+pub use options::{ChineseTagger, GraphOptions};
 
 use serde::{Deserialize, Serialize};
 
