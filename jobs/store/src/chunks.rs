@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{ChunkId, DocumentId, Fence, Result, VersionId, documents::ParsedFacts};
+use crate::{
+    ChunkId, DocumentId, Fence, Result, Stage, VersionId, documents::ParsedFacts, stages::OpenStage,
+};
 
 /// A chunk as the process stage writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,9 +88,11 @@ pub struct ChunkText {
 #[async_trait]
 pub trait Chunks {
     /// Ends the process stage: replaces the document's chunks (of whatever version) by these, writes what parsing found
-    /// out, creates the pending embed and extract stages (shard *i* holds ordinals `i * shard_chunks ..`) and the
-    /// finalize stage, and completes the process stage, in one transaction. Chunks that stay keep their support rows and
-    /// vectors; what no chunk uses any more goes. A document without chunks has no shards.
+    /// out, creates the pending embed and extract stages (shard *i* holds ordinals `i * shard_chunks ..`; the row keeps
+    /// its range, so a later change of the setting does not matter) and the finalize stage, each with its job id, and
+    /// completes the process stage, in one transaction. Chunks that stay keep their support rows and vectors; what no
+    /// chunk uses any more goes. Returns the stages that may run now: the shards, or finalize for a document without
+    /// chunks.
     ///
     /// # Errors
     /// [`crate::Error::Fenced`], [`crate::Error::Superseded`].
@@ -98,14 +102,14 @@ pub trait Chunks {
         facts: &ParsedFacts,
         chunks: &[NewChunk],
         shard_chunks: u32,
-    ) -> Result<u32>;
+    ) -> Result<Vec<OpenStage>>;
 
-    /// Returns the chunks of one shard, by ordinal.
+    /// Returns the chunks of one shard (of an embed or extract stage row), by ordinal.
     async fn shard_chunks(
         &self,
         version: VersionId,
+        stage: Stage,
         shard: u32,
-        shard_chunks: u32,
     ) -> Result<Vec<ChunkText>>;
 
     /// Lists a document's chunks by ordinal, at most `limit` from ordinal `from`.

@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use async_trait::async_trait;
+use graphmill_queue::JobId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -36,6 +37,9 @@ pub struct Accepted {
     pub document: DocumentId,
     /// The version that holds these bytes.
     pub version: VersionId,
+    /// The job of that version's process stage. The id is given out with the stage row, in the same transaction, and
+    /// the job is submitted under it afterwards: so a job that was lost between two stores is found by its id.
+    pub job_id: JobId,
     /// What it is in relation to what was there.
     pub kind: AcceptedKind,
 }
@@ -241,6 +245,9 @@ pub trait Documents {
     /// Removes exactly what only this document supported. Safe to repeat after a crash; an unknown document removes
     /// nothing.
     async fn remove_document(&self, id: DocumentId) -> Result<Removed>;
+
+    /// Says whether a version refers to these bytes.
+    async fn blob_in_use(&self, hash: &BlobHash) -> Result<bool>;
 
     /// Forgets an unused blob's row after its bytes are gone; a blob that is in use again is left, and `false` returned.
     async fn forget_blob(&self, hash: &BlobHash) -> Result<bool>;

@@ -17,11 +17,13 @@ pub mod error;
 pub mod graph;
 pub mod id;
 pub mod search;
+pub mod sqlite;
 pub mod stages;
 
-pub use blob::{BlobHash, Blobs};
+pub use blob::{BlobHash, Blobs, ObjectBlobs};
 pub use error::{Error, Result};
 pub use id::{ChunkId, DocumentId, EntityId, RelationId, VersionId};
+pub use sqlite::SqliteStore;
 pub use stages::{Fence, Stage};
 
 /// Everything the pipeline, the API and retrieval need of a store.

@@ -69,6 +69,38 @@ pub enum StageState {
     Failed,
 }
 
+impl StageState {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Pending, Self::Running, Self::Completed, Self::Failed];
+
+    /// Returns the name used in SQL and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl fmt::Display for StageState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for StageState {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .ok_or_else(|| format!("stage state `{text}` is unknown"))
+    }
+}
+
 /// One stage row.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StageRun {
@@ -80,8 +112,8 @@ pub struct StageRun {
     pub state: StageState,
     /// What it is made from: a hash over input and settings.
     pub fingerprint: Option<String>,
-    /// The job that runs or ran it.
-    pub job_id: Option<JobId>,
+    /// The job that is to run it, runs or ran it: given out when the row is made, see [`OpenStage`].
+    pub job_id: JobId,
     /// That job's lease epoch.
     pub epoch: u64,
     /// Attempts begun.
@@ -122,15 +154,6 @@ pub enum Begun {
     AlreadyDone,
 }
 
-/// What is left of a version after one of its stages ended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Remaining {
-    /// Embed and extract shards that are not completed.
-    pub shards: u64,
-    /// Any stage that failed for good.
-    pub failed: u64,
-}
-
 /// A stage that is not done and should have a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenStage {
@@ -142,6 +165,9 @@ pub struct OpenStage {
     pub stage: Stage,
     /// Which part.
     pub shard: u32,
+    /// The id its job has, or must be submitted under. It is made with the row (UUIDv7), so whoever finds the row can
+    /// ask the broker what became of the job, and submit it again under the same id if the broker never had it.
+    pub job_id: JobId,
 }
 
 /// Stage rows. All verbs are safe to repeat.
@@ -152,16 +178,22 @@ pub trait Stages {
     /// document is being deleted; [`crate::Error::NotFound`] when the version or stage row is gone.
     async fn begin_stage(&self, fence: &Fence, fingerprint: &str) -> Result<Begun>;
 
-    /// Marks a stage as done and says what is left. Fenced.
-    async fn complete_stage(&self, fence: &Fence, items: u64) -> Result<Remaining>;
+    /// Marks a stage as done. Returns the version's finalize stage if nothing before it is left: all shards of embed and
+    /// extract are completed. Fenced.
+    async fn complete_stage(&self, fence: &Fence, items: u64) -> Result<Option<OpenStage>>;
 
     /// Marks a stage as failed for good. Fenced.
     async fn fail_stage(&self, fence: &Fence, code: &str, message: &str) -> Result<()>;
 
-    /// Says what is left of a version.
-    async fn remaining(&self, version: VersionId) -> Result<Remaining>;
+    /// Returns the stages of a version that are not done and not failed and may run now (finalize only when nothing
+    /// before it is left): what a job that finds its own stage done already must make sure of.
+    async fn open_stages_of(&self, version: VersionId) -> Result<Vec<OpenStage>>;
 
-    /// Makes the failed stages of a document's newest version pending again; returns them.
+    /// Marks a stage as failed for good from outside, because its job is dead or cancelled. Only where the row still
+    /// names `stage.job_id` and is pending or running; returns whether it did.
+    async fn fail_open_stage(&self, stage: &OpenStage, code: &str, message: &str) -> Result<bool>;
+
+    /// Makes the failed stages of a document's newest version pending again, each with a new job id; returns them.
     async fn reset_failed_stages(&self, id: DocumentId) -> Result<Vec<OpenStage>>;
 
     /// Lists stages that are not done and not failed, of newest versions of documents that are not being deleted, after

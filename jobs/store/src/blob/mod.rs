@@ -1,5 +1,7 @@
 //! Bytes, kept under their hash.
 
+mod object;
+
 use std::{fmt, str::FromStr};
 
 use async_trait::async_trait;
@@ -7,6 +9,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
+pub use self::object::ObjectBlobs;
 use crate::Result;
 
 /// The BLAKE3 hash of some bytes, 64 hex digits.
@@ -66,6 +69,9 @@ pub trait Blobs: Send + Sync + 'static {
 
     /// Returns the bytes, checked against their hash.
     async fn get(&self, hash: &BlobHash) -> Result<Bytes>;
+
+    /// Says whether the bytes are there, without reading them.
+    async fn exists(&self, hash: &BlobHash) -> Result<bool>;
 
     /// Forgets the bytes; forgetting unknown ones is no error.
     async fn delete(&self, hash: &BlobHash) -> Result<()>;

@@ -1,0 +1,61 @@
+//! A transaction that writes, and what it changes for searches in memory.
+
+use graphmill_queue::sqlite::WriteTurn;
+use sqlx::{Sqlite, SqliteConnection, Transaction};
+
+use super::{
+    SqliteStore,
+    vectors::{VectorChange, WriteGuard},
+};
+use crate::Result;
+
+/// A write transaction. Dropped without [`Write::commit`] it leaves nothing behind.
+pub(super) struct Write<'a> {
+    store: &'a SqliteStore,
+    transaction: Transaction<'static, Sqlite>,
+    /// Applied to the loaded indexes once the transaction is durable.
+    changes: Vec<VectorChange>,
+    /// No index begins to load while this transaction runs: whatever it changes is in the snapshot or in `changes`.
+    guard: WriteGuard,
+    /// Last, so that it ends after the transaction.
+    _turn: WriteTurn,
+}
+
+impl Write<'_> {
+    /// Returns the connection inside the transaction.
+    pub(super) fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.transaction
+    }
+
+    /// Tells whether any index is in memory, so that changes must be told.
+    pub(super) fn tracks_vectors(&self) -> bool {
+        self.guard.has_indexes()
+    }
+
+    /// Notes what searches must see once this is committed.
+    pub(super) fn note(&mut self, changes: impl IntoIterator<Item = VectorChange>) {
+        self.changes.extend(changes);
+    }
+
+    /// Makes everything durable, then visible to vector searches.
+    pub(super) async fn commit(self) -> Result<()> {
+        self.transaction.commit().await?;
+        self.store.vectors.apply(&self.changes);
+        Ok(())
+    }
+}
+
+impl SqliteStore {
+    pub(super) async fn write(&self) -> Result<Write<'_>> {
+        let guard = self.vectors.write_guard().await;
+        let turn = self.database.write_turn().await;
+        let transaction = self.database.writer().begin_with("BEGIN IMMEDIATE").await?;
+        Ok(Write {
+            store: self,
+            transaction,
+            changes: Vec::new(),
+            guard,
+            _turn: turn,
+        })
+    }
+}
