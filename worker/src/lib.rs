@@ -1,1 +1,168 @@
 //! The runtime that hosts handlers.
+//!
+//! [`run`] puts together what a worker process is made of and runs it until its shutdown:
+//!
+//! - [`registry`]: the one visible list of job kinds;
+//! - [`sandbox`]: parsers in child processes;
+//! - [`maintenance`]: what keeps stores and broker in step, and what deletes the old;
+//! - [`metrics`]: what Prometheus is told.
+//!
+//! The handlers themselves are in `graphmill-pipeline`, the engine in `graphmill-queue`.
+
+pub mod maintenance;
+pub mod metrics;
+pub mod registry;
+pub mod sandbox;
+
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+
+use graphmill_config::Config;
+use graphmill_documents::{chunk::ChunkOptions, limits::Limits};
+use graphmill_pipeline::{
+    Pipeline, Services, context::Settings, cpu_pool::CpuPool, reconcile::SweepError,
+};
+use graphmill_queue::{
+    broker::Retention,
+    runtime::{Liveness, RunReport, RuntimeError, Worker, WorkerOptions},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    maintenance::Maintenance,
+    metrics::WorkerMetrics,
+    sandbox::{ParserCommand, ParserPool, PoolOptions},
+};
+
+/// Why a worker could not start, or ended by itself. The process should end with it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WorkerError {
+    /// The engine.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// The threads of the CPU pool.
+    #[error("the CPU pool cannot start: {0}")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+    /// The comparison of stores and broker at the start.
+    #[error(transparent)]
+    Sweep(#[from] SweepError),
+    /// The first parser process.
+    #[error("parser processes cannot be prepared: {0}")]
+    Parsers(#[source] std::io::Error),
+    /// The metrics.
+    #[error("the metrics cannot be registered: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// A worker that is ready to run.
+pub struct PreparedWorker {
+    worker: Worker<Pipeline>,
+    maintenance: Maintenance,
+}
+
+/// Puts a worker together: pools, parsers, registry, metrics. Nothing runs yet.
+///
+/// # Errors
+/// See [`WorkerError`].
+pub fn prepare(
+    services: Services,
+    config: &Config,
+    parser: ParserCommand,
+    metrics: &prometheus::Registry,
+) -> Result<PreparedWorker, WorkerError> {
+    let observer = Arc::new(WorkerMetrics::register(metrics)?);
+    let pipeline = Pipeline {
+        services: services.clone(),
+        parser: Arc::new(
+            ParserPool::new(parser, parser_options(config)).map_err(WorkerError::Parsers)?,
+        ),
+        cpu: CpuPool::new(config.worker.cpu_threads.get())?,
+        settings: Settings {
+            chunk: ChunkOptions {
+                target_tokens: config.chunk.target_tokens,
+                max_tokens: config.chunk.max_tokens,
+                overlap_tokens: config.chunk.overlap_tokens,
+            },
+            shard_chunks: u32::try_from(config.embedding.shard_chunks).unwrap_or(u32::MAX),
+        },
+    };
+    let mut builder = Worker::builder(services.broker.clone())
+        .context(pipeline)
+        .observer(observer.clone());
+    for (queue, slots) in config.worker.served_queues() {
+        builder = builder.queue(queue, slots);
+    }
+    let worker = registry::register(builder)
+        .options(worker_options(config))
+        .build()?;
+    let maintenance = Maintenance {
+        services,
+        observer,
+        retention: retention(config),
+        prune_every: config.queue.prune_every,
+        prune_batch: config.queue.prune_batch,
+    };
+    Ok(PreparedWorker {
+        worker,
+        maintenance,
+    })
+}
+
+impl PreparedWorker {
+    /// Returns the handle for health checks.
+    pub fn liveness(&self) -> Liveness {
+        self.worker.liveness()
+    }
+
+    /// Compares the stores with the broker, then runs jobs until `shutdown` fires and they are done or given back.
+    ///
+    /// # Errors
+    /// See [`WorkerError`]: end the process with a code other than 0.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<RunReport, WorkerError> {
+        let services = self.maintenance.start(shutdown.clone()).await?;
+        let report = self.worker.run(shutdown).await;
+        services.stop().await;
+        Ok(report?)
+    }
+}
+
+fn worker_options(config: &Config) -> WorkerOptions {
+    WorkerOptions {
+        lease: config.queue.lease,
+        heartbeat: config.queue.heartbeat,
+        tick: config.queue.tick,
+        tick_batch: config.queue.tick_batch,
+        shutdown_grace: config.worker.shutdown_grace,
+        stop_grace: config.worker.stop_grace,
+        ..WorkerOptions::default()
+    }
+}
+
+fn retention(config: &Config) -> Retention {
+    Retention {
+        completed: config.queue.retain_completed,
+        cancelled: config.queue.retain_cancelled,
+        dead: config.queue.retain_dead,
+        events: config.queue.retain_events,
+    }
+}
+
+fn parser_options(config: &Config) -> PoolOptions {
+    let documents = &config.documents;
+    PoolOptions {
+        size: NonZeroUsize::new(documents.parsers.get()).unwrap_or(NonZeroUsize::MIN),
+        timeout: documents.parse_timeout,
+        memory_bytes: documents.parse_memory.as_u64(),
+        recycle_after: documents.parser_recycle,
+        limits: Limits {
+            max_member_bytes: documents.max_member_size.as_u64(),
+            max_inflated_bytes: documents.max_inflated_size.as_u64(),
+            max_pages: documents.max_pages,
+            max_cells: documents.max_cells,
+            max_nesting: documents.max_nesting,
+        },
+    }
+}
+
+/// How long a queue with free slots may go without a successful fetch before the process counts as not live.
+pub const STALLED_AFTER: Duration = Duration::from_secs(30);
