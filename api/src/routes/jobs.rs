@@ -1,0 +1,156 @@
+//! Jobs: list, count, show, retry, cancel.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Router,
+    extract::State,
+    routing::{get, post},
+};
+use graphmill_queue::{JobId, JobRecord, JobState, broker::JobFilter};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ApiState,
+    error::{ApiError, Code, Result},
+    extract::{PathSegment, Query, page_size},
+};
+
+/// Which jobs a list means.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListParameters {
+    state: Option<String>,
+    queue: Option<String>,
+    kind: Option<String>,
+    tenant: Option<String>,
+    tag: Option<String>,
+    error_code: Option<String>,
+    limit: Option<u64>,
+    cursor: Option<String>,
+}
+
+/// Which jobs a count means.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CountParameters {
+    state: Option<String>,
+    queue: Option<String>,
+    kind: Option<String>,
+    tenant: Option<String>,
+    tag: Option<String>,
+    error_code: Option<String>,
+}
+
+/// Parses states separated by commas.
+fn parse_states(text: Option<&str>) -> Result<Vec<JobState>> {
+    text.map_or(Ok(Vec::new()), |text| {
+        text.split(',')
+            .map(|state| {
+                state
+                    .trim()
+                    .parse()
+                    .map_err(|message: String| ApiError::invalid("state", message))
+            })
+            .collect()
+    })
+}
+
+#[derive(Debug, Serialize)]
+struct JobPage {
+    items: Vec<JobRecord>,
+    next_cursor: Option<String>,
+}
+
+async fn list_jobs(
+    State(state): State<ApiState>,
+    Query(parameters): Query<ListParameters>,
+) -> Result<axum::Json<JobPage>> {
+    let limit = page_size(&state, parameters.limit)?;
+    let filter = JobFilter {
+        states: parse_states(parameters.state.as_deref())?,
+        queue: parameters.queue,
+        kind: parameters.kind,
+        tenant: parameters.tenant,
+        tag: parameters.tag,
+        error_code: parameters.error_code,
+        ..JobFilter::default()
+    };
+    let page = state
+        .services
+        .broker
+        .list(&filter, parameters.cursor.as_deref(), limit)
+        .await?;
+    Ok(axum::Json(JobPage {
+        items: page.items,
+        next_cursor: page.next_cursor,
+    }))
+}
+
+#[derive(Debug, Serialize)]
+struct Counts {
+    counts: BTreeMap<JobState, u64>,
+}
+
+async fn count_jobs(
+    State(state): State<ApiState>,
+    Query(parameters): Query<CountParameters>,
+) -> Result<axum::Json<Counts>> {
+    let filter = JobFilter {
+        states: parse_states(parameters.state.as_deref())?,
+        queue: parameters.queue,
+        kind: parameters.kind,
+        tenant: parameters.tenant,
+        tag: parameters.tag,
+        error_code: parameters.error_code,
+        ..JobFilter::default()
+    };
+    let counts = state.services.broker.counts(&filter).await?;
+    Ok(axum::Json(Counts {
+        counts: counts.into_iter().collect(),
+    }))
+}
+
+fn parse_id(id: &str) -> Result<JobId> {
+    id.parse().map_err(|_| not_found(id))
+}
+
+fn not_found(id: &str) -> ApiError {
+    ApiError::new(
+        Code::JobNotFound,
+        format!("job `{id}` does not exist; it may have been pruned"),
+    )
+}
+
+async fn get_job(
+    State(state): State<ApiState>,
+    PathSegment(id): PathSegment,
+) -> Result<axum::Json<JobRecord>> {
+    let job = state.services.broker.get(parse_id(&id)?).await?;
+    job.map(axum::Json).ok_or_else(|| not_found(&id))
+}
+
+async fn retry_job(
+    State(state): State<ApiState>,
+    PathSegment(id): PathSegment,
+) -> Result<axum::Json<JobRecord>> {
+    let job = state.services.broker.retry(parse_id(&id)?).await?;
+    Ok(axum::Json(job))
+}
+
+async fn cancel_job(
+    State(state): State<ApiState>,
+    PathSegment(id): PathSegment,
+) -> Result<axum::Json<JobRecord>> {
+    let job = state.services.broker.cancel(parse_id(&id)?).await?;
+    Ok(axum::Json(job))
+}
+
+pub(crate) fn router() -> Router<ApiState> {
+    Router::new()
+        .route("/api/jobs", get(list_jobs))
+        .route("/api/jobs/counts", get(count_jobs))
+        .route("/api/jobs/{id}", get(get_job))
+        .route("/api/jobs/{id}/retry", post(retry_job))
+        .route("/api/jobs/{id}/cancel", post(cancel_job))
+}

@@ -1,0 +1,116 @@
+//! Queues: list, pause, resume.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::{
+    Router,
+    extract::State,
+    routing::{get, post},
+};
+use graphmill_queue::{
+    JobState,
+    broker::{QueueStats, Scope},
+};
+use serde::Serialize;
+
+use crate::{
+    ApiState,
+    error::{ApiError, Code, Result},
+    extract::PathSegment,
+};
+
+#[derive(Debug, Serialize)]
+struct QueueView {
+    queue: String,
+    counts: BTreeMap<JobState, u64>,
+    oldest_ready_s: Option<f64>,
+    backlog_s: f64,
+    paused: bool,
+}
+
+impl From<QueueStats> for QueueView {
+    fn from(stats: QueueStats) -> Self {
+        Self {
+            queue: stats.queue,
+            counts: stats.counts.into_iter().collect(),
+            oldest_ready_s: stats.oldest_ready_s,
+            backlog_s: stats.backlog_s,
+            paused: stats.paused,
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct QueueList {
+    items: Vec<QueueView>,
+}
+
+async fn list_queues(State(state): State<ApiState>) -> Result<axum::Json<QueueList>> {
+    let queues = state.services.broker.queues().await?;
+    Ok(axum::Json(QueueList {
+        items: queues.into_iter().map(Into::into).collect(),
+    }))
+}
+
+#[derive(Debug, Serialize)]
+struct PausedView {
+    queue: String,
+    paused: bool,
+}
+
+async fn set_paused(
+    state: &ApiState,
+    queue: String,
+    paused: bool,
+) -> Result<axum::Json<PausedView>> {
+    let known = known_queues(state).await?;
+    if !known.contains(&queue) {
+        let known: Vec<_> = known.into_iter().collect();
+        return Err(ApiError::new(
+            Code::QueueNotFound,
+            format!(
+                "queue `{queue}` is unknown; expected one of {}",
+                known.join(", ")
+            ),
+        ));
+    }
+    state
+        .services
+        .broker
+        .set_paused(Scope::Queue(queue.clone()), paused)
+        .await?;
+    Ok(axum::Json(PausedView { queue, paused }))
+}
+
+/// Queues that have or had jobs, and those that workers are configured to serve: pausing one before its first job is
+/// allowed, pausing a misspelt one is not.
+async fn known_queues(state: &ApiState) -> Result<BTreeSet<String>> {
+    let stats = state.services.broker.queues().await?;
+    let served = state.config.worker.queues.keys().cloned();
+    Ok(stats
+        .into_iter()
+        .map(|stats| stats.queue)
+        .chain(served)
+        .collect())
+}
+
+async fn pause_queue(
+    State(state): State<ApiState>,
+    PathSegment(queue): PathSegment,
+) -> Result<axum::Json<PausedView>> {
+    set_paused(&state, queue, true).await
+}
+
+async fn resume_queue(
+    State(state): State<ApiState>,
+    PathSegment(queue): PathSegment,
+) -> Result<axum::Json<PausedView>> {
+    set_paused(&state, queue, false).await
+}
+
+pub(crate) fn router() -> Router<ApiState> {
+    Router::new()
+        .route("/api/queues", get(list_queues))
+        .route("/api/queues/{queue}/pause", post(pause_queue))
+        .route("/api/queues/{queue}/resume", post(resume_queue))
+}
