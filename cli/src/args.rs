@@ -1,0 +1,268 @@
+//! What can be typed. No logic: [`crate::commands`] gives it meaning.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+/// Documents in, jobs run, knowledge base out.
+#[derive(Debug, Parser)]
+#[command(name = "graphmill", version, about, after_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: GlobalArguments,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The table of exit codes; `failure::Exit` holds the numbers.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    everything asked for was done
+  1    something failed: a document, a job, a request
+  2    wrong usage or settings
+  3    the API cannot be reached
+  4    the port is in use, or another process uses the data folder
+  130  interrupted";
+
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct GlobalArguments {
+    /// Settings file [default: $GRAPHMILL_CONFIG, else graphmill.toml if there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Sets any setting, for this command only (repeatable)
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = parse_setting)]
+    pub(crate) settings: Vec<(String, String)>,
+    /// Where the API is; the same as --set api.url=URL
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) api_url: Option<String>,
+    /// Prints one JSON value instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// No progress, no notes
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// No colours
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
+}
+
+fn parse_setting(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => {
+            Ok((key.trim().to_owned(), value.to_owned()))
+        }
+        _ => Err("expected KEY=VALUE, such as queue.lease=30s".to_owned()),
+    }
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|_| "expected a duration such as 30s, 10m or 2h".to_owned())
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs the whole system in this process: API and workers
+    Dev,
+    /// Shows the system at work: starts it, ingests a small corpus, asks three questions
+    Demo(DemoArguments),
+    /// Submits files and folders
+    Ingest(IngestArguments),
+    /// Searches the knowledge base
+    Query(QueryArguments),
+    /// Documents and their state
+    #[command(subcommand)]
+    Document(DocumentCommand),
+    /// Jobs and their state
+    #[command(subcommand)]
+    Job(JobCommand),
+    /// Queues and their length
+    #[command(subcommand)]
+    Queue(QueueCommand),
+    /// Settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Parses documents sent by the worker that started it
+    #[command(hide = true)]
+    ParserChild,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArguments {
+    /// Keeps the documents and the knowledge base in this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IngestArguments {
+    /// Files and folders; hidden files are left out, links are not followed out of a folder
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Waits until every document is completed or failed
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Gives up waiting after this long
+    #[arg(long, value_name = "DURATION", requires = "wait", value_parser = parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// Uploads that run at once
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) concurrency: u16,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QueryArguments {
+    /// The question; several words need no quotes
+    #[arg(required = true, value_name = "TEXT")]
+    pub(crate) text: Vec<String>,
+    /// Where to look
+    #[arg(long, value_enum, default_value_t = QueryMode::Hybrid)]
+    pub(crate) mode: QueryMode,
+    /// The most results
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) limit: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum QueryMode {
+    /// By meaning: vectors
+    Naive,
+    /// By what is connected: the graph
+    Local,
+    /// Vectors, words and graph together
+    Hybrid,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DocumentCommand {
+    /// Lists documents, the newest first
+    List(DocumentListArguments),
+    /// Shows a document with its stages
+    Show(IdArgument),
+    /// Deletes documents with all that only they support
+    Delete(DocumentDeleteArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IdArgument {
+    /// The id, as lists show it
+    pub(crate) id: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DocumentListArguments {
+    /// Only with this status: pending, processing, searchable, completed, failed, deleting
+    #[arg(long)]
+    pub(crate) status: Option<String>,
+    /// Only of this type: pdf, docx, html, markdown, text, csv, json
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) file_type: Option<String>,
+    /// The most rows
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) limit: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DocumentDeleteArguments {
+    /// Their ids
+    #[arg(required = true, value_name = "ID")]
+    pub(crate) ids: Vec<String>,
+    /// Does not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum JobCommand {
+    /// Lists jobs, the newest first
+    List(JobListArguments),
+    /// Shows a job with its failed attempts
+    Show(IdArgument),
+    /// Makes a job run again, or now
+    Retry(IdArgument),
+    /// Ends a job
+    Cancel(IdArgument),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JobListArguments {
+    /// Only in this state: scheduled, waiting, ready, running, retrying, completed, cancelled, dead
+    #[arg(long)]
+    pub(crate) state: Option<String>,
+    /// Only of this queue
+    #[arg(long)]
+    pub(crate) queue: Option<String>,
+    /// Only of this kind: document.process, …
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
+    /// Only jobs whose last error has this code
+    #[arg(long, value_name = "CODE")]
+    pub(crate) error_code: Option<String>,
+    /// The most rows
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) limit: usize,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum QueueCommand {
+    /// Lists queues with their jobs by state
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Prints every setting in effect and where it came from
+    Show,
+    /// Looks for mistakes in the settings
+    Check,
+    /// Prints the reference page: every setting with its meaning, values and default
+    Reference,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn help_names_every_command_and_exit_code() {
+        let mut help = Arguments::command()
+            .term_width(100)
+            .render_long_help()
+            .to_string();
+        for name in ["ingest", "query", "document", "job"] {
+            let mut command = Arguments::command().term_width(100);
+            let command = command.find_subcommand_mut(name).unwrap();
+            write!(help, "\n--- {name}\n{}", command.render_help()).unwrap();
+        }
+        insta::assert_snapshot!(help);
+    }
+
+    #[test]
+    fn global_options_may_stand_on_either_side_of_the_command() {
+        let before =
+            Arguments::try_parse_from(["graphmill", "--json", "--set", "a.b=c=d", "queue", "list"])
+                .unwrap();
+        let after =
+            Arguments::try_parse_from(["graphmill", "queue", "list", "--json", "--set", "a.b=c=d"])
+                .unwrap();
+        for arguments in [before, after] {
+            assert!(arguments.global.json);
+            assert_eq!(
+                arguments.global.settings,
+                [("a.b".to_owned(), "c=d".to_owned())]
+            );
+        }
+    }
+}

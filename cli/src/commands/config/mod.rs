@@ -1,0 +1,5 @@
+//! `graphmill config …`
+
+pub(super) mod check;
+pub(super) mod reference;
+pub(super) mod show;

@@ -1,0 +1,6 @@
+//! `graphmill job …`
+
+pub(super) mod cancel;
+pub(super) mod list;
+pub(super) mod retry;
+pub(super) mod show;

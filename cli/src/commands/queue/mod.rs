@@ -1,0 +1,3 @@
+//! `graphmill queue …`
+
+pub(super) mod list;
