@@ -1,0 +1,87 @@
+//! kill -9 in the middle of an ingestion, at random moments, several times: nothing is lost, nothing is doubled, and what
+//! comes out equals, by hash, what an undisturbed run gives.
+
+use std::{path::Path, time::Duration};
+
+use graphmill_store::graph::{ContentHashes, Totals};
+use graphmill_tests::{System, corpus};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+/// Every how-manieth file of the corpus, and how large at most: a run of some seconds, so that kills fall into it.
+const STRIDE: usize = 5;
+const MAX_BYTES: u64 = 120_000;
+const KILLS: usize = 4;
+
+async fn ingest(system: &System, folder: &Path) {
+    let folder = folder
+        .to_str()
+        .expect("a temporary folder has a printable path");
+    let (code, stdout, stderr) = system.cli(&["--json", "ingest", folder, "--wait"]).await;
+    assert!(matches!(code, Some(0 | 1)), "{code:?}\n{stdout}\n{stderr}");
+}
+
+async fn undisturbed(data: &Path, folder: &Path) -> (Totals, ContentHashes) {
+    let mut system = System::start(data, &[]).await;
+    ingest(&system, folder).await;
+    let documents = system.wait_settled().await;
+    assert_eq!(documents["failed"], 0, "{documents}");
+    assert_eq!(system.stop().await, Some(0));
+    system.contents().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_ingestion_finishes_by_itself_with_the_same_result() {
+    let Some(corpus) = corpus::folder() else {
+        return;
+    };
+    let temp = tempfile::tempdir().expect("a temporary folder");
+    let folder = temp.path().join("documents");
+    let files = corpus::copy_sample(&corpus, &folder, STRIDE, MAX_BYTES);
+    assert!(files > 30, "the sample has {files} files");
+    let expected = undisturbed(&temp.path().join("undisturbed"), &folder).await;
+    assert!(expected.0.chunks > 100, "{:?}", expected.0);
+
+    for seed in 0..2 {
+        let mut random = StdRng::seed_from_u64(seed);
+        let mut system = System::new(
+            &temp.path().join(format!("killed-{seed}")),
+            &["queue.lease=2s", "queue.heartbeat=500ms"],
+        );
+        system.boot().await;
+        // The client goes on over the kills: it repeats what was not answered.
+        let client = {
+            let url = system.url("");
+            let folder = folder.clone();
+            tokio::spawn(async move {
+                tokio::process::Command::new(graphmill_tests::system::binary())
+                    .args(["--api-url", &url, "--json", "ingest"])
+                    .arg(folder)
+                    .output()
+                    .await
+                    .expect("the client runs")
+            })
+        };
+        for _ in 0..KILLS {
+            tokio::time::sleep(Duration::from_millis(random.random_range(50..2500))).await;
+            system.kill();
+            system.boot().await;
+        }
+        let client = client.await.expect("the client ends");
+        assert!(
+            client.status.success(),
+            "seed {seed}: {}",
+            String::from_utf8_lossy(&client.stderr)
+        );
+        let documents = system.wait_settled().await;
+        assert_eq!(
+            documents["failed"],
+            0,
+            "seed {seed}: {documents}\n{}",
+            system.log()
+        );
+        let (_, audit) = system.get("/api/audit").await;
+        assert_eq!(audit["unaccounted"], 0, "seed {seed}: {audit}");
+        assert_eq!(system.stop().await, Some(0));
+        assert_eq!(system.contents().await, expected, "seed {seed}");
+    }
+}
