@@ -245,7 +245,9 @@ fn vector(
         .map(|(a, b)| a * share + b * (1.0 - share) + random.random_range(-0.01..0.01))
         .collect();
     let norm = mixed.iter().map(|x| x * x).sum::<f32>().sqrt();
-    mixed.iter_mut().for_each(|x| *x /= norm);
+    for x in &mut mixed {
+        *x /= norm;
+    }
     Ok(mixed)
 }
 

@@ -16,7 +16,7 @@ use graphmill_store::{
 use serde_json::{Value, json};
 
 /// How long anything may take before a test gives up on it; far beyond what it needs.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// A `graphmill dev` process with its data folder.
 pub struct System {

@@ -23,7 +23,7 @@ fn stderr(output: &Output) -> String {
 }
 
 #[tokio::test]
-async fn a_second_process_on_the_same_folder_is_told_which_file_is_in_use() {
+async fn a_second_process_on_the_same_folder_is_told_which_folder_is_in_use() {
     let temp = tempfile::tempdir().expect("a temporary folder");
     let system = System::start(temp.path(), &[]).await;
     let second = dev(temp.path(), &[]);

@@ -20,13 +20,15 @@ async fn ingest(system: &System, folder: &Path) {
     assert!(matches!(code, Some(0 | 1)), "{code:?}\n{stdout}\n{stderr}");
 }
 
-async fn undisturbed(data: &Path, folder: &Path) -> (Totals, ContentHashes) {
+/// What a run leaves: documents by status (scans without text fail, with or without a kill), sums, hashes.
+type Outcome = (serde_json::Value, (Totals, ContentHashes));
+
+async fn undisturbed(data: &Path, folder: &Path) -> Outcome {
     let mut system = System::start(data, &[]).await;
     ingest(&system, folder).await;
     let documents = system.wait_settled().await;
-    assert_eq!(documents["failed"], 0, "{documents}");
     assert_eq!(system.stop().await, Some(0));
-    system.contents().await
+    (documents, system.contents().await)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,7 +41,8 @@ async fn killed_ingestion_finishes_by_itself_with_the_same_result() {
     let files = corpus::copy_sample(&corpus, &folder, STRIDE, MAX_BYTES);
     assert!(files > 30, "the sample has {files} files");
     let expected = undisturbed(&temp.path().join("undisturbed"), &folder).await;
-    assert!(expected.0.chunks > 100, "{:?}", expected.0);
+    assert!(expected.1.0.chunks > 100, "{expected:?}");
+    assert!(expected.0["completed"].as_u64() > Some(50), "{expected:?}");
 
     for seed in 0..2 {
         let mut random = StdRng::seed_from_u64(seed);
@@ -73,15 +76,10 @@ async fn killed_ingestion_finishes_by_itself_with_the_same_result() {
             String::from_utf8_lossy(&client.stderr)
         );
         let documents = system.wait_settled().await;
-        assert_eq!(
-            documents["failed"],
-            0,
-            "seed {seed}: {documents}\n{}",
-            system.log()
-        );
         let (_, audit) = system.get("/api/audit").await;
         assert_eq!(audit["unaccounted"], 0, "seed {seed}: {audit}");
         assert_eq!(system.stop().await, Some(0));
-        assert_eq!(system.contents().await, expected, "seed {seed}");
+        let outcome = (documents, system.contents().await);
+        assert_eq!(outcome, expected, "seed {seed}");
     }
 }

@@ -83,12 +83,21 @@ pub(crate) fn broken_body(reason: &str) -> ApiError {
 /// Parses JSON. What is no JSON is `request.malformed` with line and column, what does not fit is `request.invalid`
 /// with its field.
 pub(crate) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        ApiError::new(
+            Code::RequestMalformed,
+            format!(
+                "the body is no JSON: it is not UTF-8 from byte {}",
+                error.valid_up_to()
+            ),
+        )
+    })?;
+    let mut reader = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let (path, inner) = (error.path().clone(), error.into_inner());
         if inner.classify() == Category::Data {
             invalid_value(&path, &without_place(&inner))
-        } else if serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
+        } else if serde_json::from_str::<IgnoredAny>(text).is_ok() {
             // serde_json calls a number where a word of a fixed set should be a syntax error.
             invalid_value(
                 &path,

@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct App {
     pub(crate) client: Client,
     pub(crate) url: String,
-    pub(crate) open: OpenServices,
+    /// Kept open for as long as requests come.
+    _open: OpenServices,
     pub(crate) shutdown: CancellationToken,
     pub(crate) server: JoinHandle<std::io::Result<()>>,
     _folder: tempfile::TempDir,
@@ -74,7 +75,7 @@ impl App {
         Self {
             client: Client::new(),
             url,
-            open,
+            _open: open,
             shutdown,
             server,
             _folder: folder,

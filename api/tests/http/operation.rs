@@ -88,7 +88,7 @@ async fn read_answer(mut stream: TcpStream) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn at_shutdown_an_open_request_ends_and_no_new_one_begins() {
-    let app = App::start_with(|config| config.api.shutdown_grace = Duration::from_secs(60)).await;
+    let app = App::start_with(|config| config.api.shutdown_grace = Duration::from_mins(1)).await;
     let mut upload = begin_upload(&app).await;
     app.shutdown.cancel();
     upload.write_all(b"text").await.unwrap();

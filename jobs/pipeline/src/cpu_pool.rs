@@ -83,9 +83,8 @@ mod tests {
     async fn a_panic_costs_one_piece_of_work_and_not_the_pool() {
         let pool = CpuPool::new(1).unwrap();
         let error = pool
-            .run(|| panic!("bad input"))
+            .run(|| -> () { panic!("bad input") })
             .await
-            .map(|()| ())
             .unwrap_err();
         assert_eq!(error.message, "bad input");
         assert_eq!(pool.run(|| 6 * 7).await.unwrap(), 42);

@@ -43,7 +43,7 @@ impl Parser for InProcessParser {
         declared_type: Option<String>,
         _cancel: &CancellationToken,
     ) -> Result<Document, ParseError> {
-        let limits = self.limits.clone();
+        let limits = self.limits;
         self.pool
             .run(move || parse_bytes(&bytes, declared_type.as_deref(), &limits))
             .await

@@ -8,8 +8,8 @@
 //!
 //! The child is this program again with an argument that its caller chose; it answers one request after the other and
 //! ends when its input does, or after [`PoolOptions::recycle_after`] documents. Before the first one it gives up what it
-//! does not need ([`confine`]): address space, CPU time, files, sockets. If it dies, the pool tells from its exit status
-//! and its last words what happened ([`death`]), and the next document gets a new child. If the worker dies, the kernel
+//! does not need (`confine`): address space, CPU time, files, sockets. If it dies, the pool tells from its exit status
+//! and its last words what happened (`death`), and the next document gets a new child. If the worker dies, the kernel
 //! kills the children.
 
 mod child;

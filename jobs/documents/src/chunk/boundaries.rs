@@ -1,7 +1,7 @@
 //! Where to end a chunk: the best boundary near the target.
 //!
 //! Better boundaries win over nearer ones: block, then sentence (or line of a table), then line break, clause and word,
-//! then token. Headings need no rank: sections end at them ([`super::sections`]). Each search looks at one window of at
+//! then token. Headings need no rank: sections end at them ([`mod@super::sections`]). Each search looks at one window of at
 //! most `max` tokens, so the whole document costs linear time.
 
 use std::ops::Range;

@@ -79,7 +79,7 @@ impl Reader<'_> {
                 self.quotes += 1;
             }
             Tag::Item | Tag::Heading { .. } | Tag::Table(_) | Tag::CodeBlock(_) => {
-                self.flush(self.flowing_kind())
+                self.flush(self.flowing_kind());
             }
             Tag::MetadataBlock(MetadataBlockKind::YamlStyle | MetadataBlockKind::PlusesStyle) => {
                 self.metadata = true;

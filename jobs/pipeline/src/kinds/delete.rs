@@ -19,7 +19,7 @@ pub struct DeleteDocument {
 impl Job for DeleteDocument {
     const KIND: &'static str = "document.delete";
     const QUEUE: &'static str = "control";
-    const TIMEOUT: Duration = Duration::from_secs(600);
+    const TIMEOUT: Duration = Duration::from_mins(10);
     type Context = Pipeline;
 
     fn unique_key(&self) -> Option<String> {

@@ -24,7 +24,7 @@ pub struct EmbedDocument(pub StageTarget);
 impl Job for EmbedDocument {
     const KIND: &'static str = "document.embed";
     const QUEUE: &'static str = "embedding";
-    const TIMEOUT: Duration = Duration::from_secs(1800);
+    const TIMEOUT: Duration = Duration::from_mins(30);
     const MAX_ATTEMPTS: u32 = 12;
     type Context = Pipeline;
 

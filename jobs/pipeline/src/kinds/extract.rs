@@ -29,7 +29,7 @@ pub struct ExtractGraph(pub StageTarget);
 impl Job for ExtractGraph {
     const KIND: &'static str = "graph.extract";
     const QUEUE: &'static str = "graph";
-    const TIMEOUT: Duration = Duration::from_secs(1800);
+    const TIMEOUT: Duration = Duration::from_mins(30);
     const MAX_ATTEMPTS: u32 = 12;
     type Context = Pipeline;
 

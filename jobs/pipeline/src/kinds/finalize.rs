@@ -23,7 +23,7 @@ pub struct FinalizeDocument(pub StageTarget);
 impl Job for FinalizeDocument {
     const KIND: &'static str = "document.finalize";
     const QUEUE: &'static str = "control";
-    const TIMEOUT: Duration = Duration::from_secs(60);
+    const TIMEOUT: Duration = Duration::from_mins(1);
     type Context = Pipeline;
 
     async fn run(self, pipeline: Pipeline, job: JobContext) -> Outcome {

@@ -26,7 +26,7 @@ pub struct ProcessDocument(pub StageTarget);
 impl Job for ProcessDocument {
     const KIND: &'static str = "document.process";
     const QUEUE: &'static str = "documents";
-    const TIMEOUT: Duration = Duration::from_secs(600);
+    const TIMEOUT: Duration = Duration::from_mins(10);
     const MAX_ATTEMPTS: u32 = 8;
     type Context = Pipeline;
 

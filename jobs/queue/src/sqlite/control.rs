@@ -7,6 +7,7 @@ use super::{
     load,
     row::{JobRow, hex},
     scopes::{Scopes, columns},
+    submit::TAKE_UNIQUE_KEYS,
 };
 use crate::{
     Error, JobId, JobRecord, JobState,
@@ -112,7 +113,7 @@ async fn retake_unique_key(tx: &mut Tx<'_>, row: &JobRow) -> Result<(), StepErro
         "tenant": row.tenant, "kind": row.kind, "unique_key": key, "id": hex(row.id),
         "body_hash": row.body_hash, "expires_at": null,
     }]);
-    sqlx::query(include_str!("../../queries/take_unique_keys.sql"))
+    sqlx::query(TAKE_UNIQUE_KEYS)
         .bind(key.to_string())
         .execute(&mut *tx.connection)
         .await?;

@@ -4,7 +4,7 @@
 //! checks its fence first. Statements over many rows take them as one JSON array and unfold it by `json_each`: one
 //! round trip to the connection's thread, one prepared statement, rows in key order.
 //!
-//! Vectors are searched in memory: [`vectors`] loads a tenant's vectors of one model at its first search and is kept
+//! Vectors are searched in memory: the module `vectors` loads a tenant's vectors of one model at its first search and is kept
 //! current by what this store commits, which is everything, because one process owns the file.
 
 mod accept;

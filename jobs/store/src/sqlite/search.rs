@@ -11,8 +11,7 @@ use crate::{
 /// More words than this do not make a search better, only slower; the first ones count.
 const MAX_WORDS: usize = 256;
 
-/// How many times as many matches are read as are asked for: some are other tenants'. If too few are left, this many
-/// times more are read.
+/// How many times as many matches are read as are asked for: some are other tenants', some score alike.
 const READ_AHEAD: usize = 8;
 
 /// The fewest matches read.
@@ -34,42 +33,58 @@ impl Search for SqliteStore {
         let Some(expression) = match_expression(words) else {
             return Ok(Vec::new());
         };
-        let mut read = limit.saturating_mul(READ_AHEAD).max(MIN_READ);
-        loop {
-            let rows: Vec<(String, f64, bool)> = sqlx::query_as(sql!("chunks_fts/search"))
-                .bind(&expression)
-                .bind(tenant)
-                .bind(i64::try_from(read).unwrap_or(i64::MAX))
-                .fetch_all(self.database.readers())
-                .await?;
-            let is_all = rows.len() < read;
-            let worst = rows
-                .iter()
-                .map(|(_, score, _)| *score)
-                .fold(f64::INFINITY, f64::min);
-            let mut hits = visible_hits(rows);
-            // What was not read may score like the worst that was, and stand before it by its id.
-            if is_all || limit == 0 || hits.get(limit - 1).is_some_and(|hit| hit.score > worst) {
-                hits.truncate(limit);
-                return Ok(hits);
-            }
-            read = read.saturating_mul(READ_AHEAD);
+        if let Some(hits) = self.best_matches(tenant, &expression, limit).await? {
+            return Ok(hits);
         }
+        let rows: Vec<(String, f64)> = sqlx::query_as(sql!("chunks_fts/search_all"))
+            .bind(expression)
+            .bind(tenant)
+            .bind(limit as i64)
+            .fetch_all(self.database.readers())
+            .await?;
+        Ok(rows.into_iter().map(hit).collect())
     }
 }
 
-/// Returns what the tenant may find, the best first, ties by chunk id.
-fn visible_hits(rows: Vec<(String, f64, bool)>) -> Vec<Hit> {
-    let mut hits: Vec<Hit> = rows
-        .into_iter()
-        .filter(|(_, _, is_visible)| *is_visible)
-        .map(|(id, score, _)| Hit {
-            chunk: ChunkId::from_stored(id),
-            score,
-        })
-        .collect();
-    hits.sort_unstable_by(best_first);
-    hits
+impl SqliteStore {
+    /// Looks at the first matches only. `None` when they do not decide the answer: too many are other tenants', or the
+    /// last one wanted scores like matches that were not read, which its id would have to be compared with.
+    async fn best_matches(
+        &self,
+        tenant: &str,
+        expression: &str,
+        limit: usize,
+    ) -> Result<Option<Vec<Hit>>> {
+        let read = limit.saturating_mul(READ_AHEAD).max(MIN_READ);
+        let rows: Vec<(String, f64, bool)> = sqlx::query_as(sql!("chunks_fts/search_best"))
+            .bind(expression)
+            .bind(tenant)
+            .bind(i64::try_from(read).unwrap_or(i64::MAX))
+            .fetch_all(self.database.readers())
+            .await?;
+        let is_all = rows.len() < read;
+        let worst = rows
+            .iter()
+            .map(|(_, score, _)| *score)
+            .fold(f64::INFINITY, f64::min);
+        let mut hits: Vec<Hit> = rows
+            .into_iter()
+            .filter(|(_, _, is_visible)| *is_visible)
+            .map(|(id, score, _)| hit((id, score)))
+            .collect();
+        hits.sort_unstable_by(best_first);
+        hits.truncate(limit);
+        let is_decided =
+            is_all || (hits.len() == limit && hits.last().is_none_or(|last| last.score > worst));
+        Ok(is_decided.then_some(hits))
+    }
+}
+
+fn hit((id, score): (String, f64)) -> Hit {
+    Hit {
+        chunk: ChunkId::from_stored(id),
+        score,
+    }
 }
 
 /// Returns the FTS5 expression "any of these words", each a quoted string in which nothing is an operator. `None` when

@@ -43,12 +43,12 @@ impl Styles {
                         }
                         "name" => {
                             style.name =
-                                attribute(element, "val").unwrap_or_default().to_lowercase()
+                                attribute(element, "val").unwrap_or_default().to_lowercase();
                         }
                         "basedOn" => style.based_on = attribute(element, "val"),
                         "outlineLvl" => {
                             style.outline_level =
-                                attribute(element, "val").and_then(|level| level.parse().ok())
+                                attribute(element, "val").and_then(|level| level.parse().ok());
                         }
                         "numPr" => style.is_list = true,
                         _ => {}

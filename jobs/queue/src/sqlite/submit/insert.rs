@@ -15,6 +15,10 @@ use super::{
 };
 use crate::JobId;
 
+/// Takes unique keys, rows as a JSON array; used by submit and by retry.
+pub(in crate::sqlite) const TAKE_UNIQUE_KEYS: &str =
+    include_str!("../../../queries/take_unique_keys.sql");
+
 /// Bounds the JSON of one statement.
 const ROWS_A_STATEMENT: usize = 1_000;
 const BYTES_A_STATEMENT: usize = 8 << 20;
@@ -81,12 +85,7 @@ pub(super) async fn store(tx: &mut Tx<'_>, accepted: &[Accepted<'_>]) -> Result<
         )
         .await?;
         let keys: Vec<_> = part.iter().filter_map(unique_row).collect();
-        insert(
-            tx.connection,
-            include_str!("../../../queries/take_unique_keys.sql"),
-            &keys,
-        )
-        .await?;
+        insert(tx.connection, TAKE_UNIQUE_KEYS, &keys).await?;
         for (_, row, _) in part {
             tx.changes.accepted(row, tx.now);
         }

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use async_trait::async_trait;
 use sqlx::{Row, SqliteConnection};
 
+pub(super) use self::insert::TAKE_UNIQUE_KEYS;
 use self::{
     check::{Prepared, invalid, prepare},
     insert::store,
