@@ -231,7 +231,7 @@ CREATE TABLE knowledge_relations (
 ) STRICT;
 
 CREATE INDEX knowledge_relations_target ON knowledge_relations (target);
-CREATE INDEX knowledge_relations_sentences ON knowledge_relations (tenant, sentences DESC);
+CREATE INDEX knowledge_relations_sentences ON knowledge_relations (tenant, sentences);
 
 -- How often which verb stands between the two.
 CREATE TABLE relation_labels (

@@ -80,7 +80,8 @@ pub struct RelationRecord {
     pub label: Option<String>,
     /// Sentences that name both.
     pub sentences: u64,
-    /// Frequency-weighted pointwise mutual information: p(x,y) · log₂(p(x,y) / (p(x) p(y))), over sentences.
+    /// Frequency-weighted pointwise mutual information: p(x,y) · log₂(p(x,y) / (p(x) p(y))), over the
+    /// sentences that name two entities or more.
     pub weight: f64,
 }
 
@@ -138,6 +139,10 @@ pub trait Graph {
     ) -> Result<Vec<ChunkText>>;
 
     /// Keeps extractions (text hash, what it says). Fenced. A text that no chunk has any more is left out.
+    ///
+    /// # Errors
+    /// [`crate::Error::Invalid`] when an extraction has an empty place, a pair whose source is not the smaller key, or a
+    /// pair of which it does not name both ends.
     async fn write_extractions(
         &self,
         fence: &Fence,
@@ -147,6 +152,9 @@ pub trait Graph {
 
     /// Writes the support rows of these chunks from their kept extractions, replacing what was there, and brings the
     /// sums of every touched entity and relation up to date, in one transaction, fenced. Returns the number of mentions.
+    ///
+    /// # Errors
+    /// [`crate::Error::NotFound`] when the version has no such chunk, or nothing is kept for its text.
     async fn apply_extractions(
         &self,
         fence: &Fence,

@@ -197,7 +197,7 @@ pub trait Stages {
     async fn reset_failed_stages(&self, id: DocumentId) -> Result<Vec<OpenStage>>;
 
     /// Lists stages that are not done and not failed, of newest versions of documents that are not being deleted, after
-    /// `after` (by document), at most `limit`. A `finalize` stage is open only when nothing before it is. For
-    /// resubmitting jobs that were lost between two stores.
+    /// `after` (by document), at most `limit`, but whole documents (of one that alone has more, the first `limit`). A
+    /// `finalize` stage is open only when nothing before it is. For resubmitting jobs that were lost between two stores.
     async fn open_stages(&self, after: Option<DocumentId>, limit: usize) -> Result<Vec<OpenStage>>;
 }

@@ -16,6 +16,9 @@ use crate::{
     stages::StageRun,
 };
 
+/// Reads documents as [`record`] takes them; conditions follow.
+const RECORD: &str = sql!("documents/record");
+
 /// The largest page of a list.
 const MAX_PAGE: usize = 1_000;
 
@@ -26,7 +29,7 @@ impl Documents for SqliteStore {
     }
 
     async fn get_document(&self, id: DocumentId) -> Result<Option<DocumentRecord>> {
-        let mut query = QueryBuilder::<Sqlite>::new(sql!("documents/record"));
+        let mut query = QueryBuilder::<Sqlite>::new(RECORD);
         query
             .push(" WHERE documents.id = ")
             .push_bind(uuid_bytes(id.as_uuid()));
@@ -44,7 +47,7 @@ impl Documents for SqliteStore {
         limit: usize,
     ) -> Result<(Vec<DocumentRecord>, Option<String>)> {
         let limit = limit.clamp(1, MAX_PAGE);
-        let mut query = QueryBuilder::<Sqlite>::new(sql!("documents/record"));
+        let mut query = QueryBuilder::<Sqlite>::new(RECORD);
         push_filter(&mut query, filter, cursor)?;
         // One more than asked for tells whether there is a next page.
         query

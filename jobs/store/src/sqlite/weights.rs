@@ -12,48 +12,32 @@
 
 use std::{cmp::Ordering, collections::BinaryHeap, f64::consts::E};
 
+use futures::TryStreamExt;
 use sqlx::SqliteConnection;
 
-use super::sql;
+use super::{encoding::json_rows, sql};
 use crate::{EntityId, RelationId, Result, graph::RelationRecord};
 
-/// Relations read at once while the threshold is not reached.
-const PAGE: i64 = 1_000;
-
-/// A relation with what its weight is computed from.
+/// What a relation's weight is computed from.
 #[derive(Debug, sqlx::FromRow)]
 struct Counted {
     seq: i64,
+    id: String,
+    sentences: i64,
+    source_sentences: i64,
+    target_sentences: i64,
+}
+
+/// What a caller is told of a relation, besides its weight.
+#[derive(Debug, sqlx::FromRow)]
+struct Described {
     id: String,
     label: Option<String>,
     sentences: i64,
     source_id: String,
     source_name: String,
-    source_sentences: i64,
     target_id: String,
     target_name: String,
-    target_sentences: i64,
-}
-
-impl Counted {
-    fn weighed(self, total: i64) -> RelationRecord {
-        let weight = weight(
-            self.sentences,
-            self.source_sentences,
-            self.target_sentences,
-            total,
-        );
-        RelationRecord {
-            id: RelationId::from_stored(self.id),
-            source: EntityId::from_stored(self.source_id),
-            source_name: self.source_name,
-            target: EntityId::from_stored(self.target_id),
-            target_name: self.target_name,
-            label: self.label,
-            sentences: self.sentences as u64,
-            weight,
-        }
-    }
 }
 
 /// Computes a weight from the numbers of sentences that name both, the one, the other, and any two entities.
@@ -75,18 +59,22 @@ fn bound(both: i64, total: i64) -> f64 {
 /// The heaviest relations so far. Its greatest element is the one to drop: the lightest, of equals the largest id.
 struct Heaviest {
     limit: usize,
+    total: i64,
     heap: BinaryHeap<Ranked>,
 }
 
-struct Ranked(RelationRecord);
+struct Ranked {
+    weight: f64,
+    id: String,
+    seq: i64,
+}
 
 impl Ord for Ranked {
     fn cmp(&self, other: &Self) -> Ordering {
         other
-            .0
             .weight
-            .total_cmp(&self.0.weight)
-            .then_with(|| self.0.id.cmp(&other.0.id))
+            .total_cmp(&self.weight)
+            .then_with(|| self.id.cmp(&other.id))
     }
 }
 
@@ -105,31 +93,62 @@ impl PartialEq for Ranked {
 impl Eq for Ranked {}
 
 impl Heaviest {
-    fn new(limit: usize) -> Self {
+    fn new(limit: usize, total: i64) -> Self {
         Self {
             limit,
+            total,
             heap: BinaryHeap::new(),
         }
     }
 
-    fn offer(&mut self, record: RelationRecord) {
-        self.heap.push(Ranked(record));
+    fn offer(&mut self, counted: Counted) {
+        let weight = weight(
+            counted.sentences,
+            counted.source_sentences,
+            counted.target_sentences,
+            self.total,
+        );
+        self.heap.push(Ranked {
+            weight,
+            id: counted.id,
+            seq: counted.seq,
+        });
         if self.heap.len() > self.limit {
             self.heap.pop();
         }
     }
 
-    /// Tells whether nothing that weighs at most `bound` can get in any more. Equal weights could, by their id.
-    fn excludes(&self, bound: f64) -> bool {
-        self.heap.len() >= self.limit && self.heap.peek().is_none_or(|last| last.0.weight > bound)
+    /// Tells whether no relation of at most `both` sentences can get in any more. An equal weight could, by its id.
+    fn excludes(&self, both: i64) -> bool {
+        self.heap.len() >= self.limit
+            && self
+                .heap
+                .peek()
+                .is_none_or(|last| last.weight > bound(both, self.total))
     }
 
-    fn into_sorted(self) -> Vec<RelationRecord> {
-        self.heap
-            .into_sorted_vec()
+    /// Reads what there is to tell of the relations that are left, the heaviest first.
+    async fn describe(self, snapshot: &mut SqliteConnection) -> Result<Vec<RelationRecord>> {
+        let ranked = self.heap.into_sorted_vec();
+        let seqs: Vec<i64> = ranked.iter().map(|ranked| ranked.seq).collect();
+        let described: Vec<Described> = sqlx::query_as(sql!("knowledge_relations/get"))
+            .bind(json_rows(&seqs))
+            .fetch_all(snapshot)
+            .await?;
+        Ok(ranked
             .into_iter()
-            .map(|ranked| ranked.0)
-            .collect()
+            .zip(described)
+            .map(|(ranked, row)| RelationRecord {
+                id: RelationId::from_stored(row.id),
+                source: EntityId::from_stored(row.source_id),
+                source_name: row.source_name,
+                target: EntityId::from_stored(row.target_id),
+                target_name: row.target_name,
+                label: row.label,
+                sentences: row.sentences as u64,
+                weight: ranked.weight,
+            })
+            .collect())
     }
 }
 
@@ -151,23 +170,22 @@ pub(super) async fn heaviest(
     // One snapshot: a total from after a write would not fit counts from before it.
     let mut snapshot = sqlx::Connection::begin(connection).await?;
     let total = total_sentences(&mut snapshot, tenant).await?;
-    let mut heaviest = Heaviest::new(limit);
-    let (mut sentences, mut after) = (i64::MAX, 0);
-    while !heaviest.excludes(bound(sentences, total)) {
-        let page: Vec<Counted> = sqlx::query_as(sql!("knowledge_relations/list_by_sentences"))
-            .bind(tenant)
-            .bind(sentences)
-            .bind(after)
-            .bind(PAGE)
-            .fetch_all(&mut *snapshot)
-            .await?;
-        let Some(last) = page.last() else { break };
-        (sentences, after) = (last.sentences, last.seq);
-        for counted in page {
-            heaviest.offer(counted.weighed(total));
+    let mut heaviest = Heaviest::new(limit, total);
+    let mut relations = sqlx::query_as::<_, Counted>(sql!("knowledge_relations/list_by_sentences"))
+        .bind(tenant)
+        .fetch(&mut *snapshot);
+    let mut sentences = i64::MAX;
+    while let Some(counted) = relations.try_next().await? {
+        if counted.sentences < sentences {
+            sentences = counted.sentences;
+            if heaviest.excludes(sentences) {
+                break;
+            }
         }
+        heaviest.offer(counted);
     }
-    Ok(heaviest.into_sorted())
+    drop(relations);
+    heaviest.describe(&mut snapshot).await
 }
 
 /// Returns an entity's heaviest relations, ties by id. Reads all of that entity's.
@@ -184,11 +202,11 @@ pub(super) async fn heaviest_of(
         .bind(entity.as_str())
         .fetch_all(&mut *snapshot)
         .await?;
-    let mut heaviest = Heaviest::new(limit);
+    let mut heaviest = Heaviest::new(limit, total);
     for counted in rows {
-        heaviest.offer(counted.weighed(total));
+        heaviest.offer(counted);
     }
-    Ok(heaviest.into_sorted())
+    heaviest.describe(&mut snapshot).await
 }
 
 #[cfg(test)]

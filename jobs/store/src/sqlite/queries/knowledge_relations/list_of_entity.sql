@@ -1,14 +1,9 @@
--- The relations of one entity, with what weights are computed from. ?1 tenant, ?2 entity id.
+-- What weights are computed from: the relations of one entity. ?1 tenant, ?2 entity id.
 SELECT
     relation.seq AS seq,
     relation.id AS id,
-    relation.label AS label,
     relation.sentences AS sentences,
-    source.id AS source_id,
-    source.name AS source_name,
     source.sentences AS source_sentences,
-    target.id AS target_id,
-    target.name AS target_name,
     target.sentences AS target_sentences
 FROM knowledge_entities AS entity
 CROSS JOIN knowledge_relations AS relation ON relation.source = entity.seq OR relation.target = entity.seq
