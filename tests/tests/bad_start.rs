@@ -29,8 +29,9 @@ async fn a_second_process_on_the_same_folder_is_told_which_folder_is_in_use() {
     let second = dev(temp.path(), &[]);
     assert_eq!(second.status.code(), Some(4), "{}", stderr(&second));
     let message = stderr(&second);
+    let folder = temp.path().display().to_string();
     assert!(
-        message.contains("graphmill.db.lock") && message.contains("data_dir"),
+        message.contains(&folder) && message.contains("data_dir="),
         "{message}"
     );
     drop(system);
