@@ -27,23 +27,18 @@ pub struct System {
     settings: Vec<String>,
 }
 
-/// Returns the binary under test: it lies two folders above the test's own executable.
+/// Returns the binary under test: it lies beside the bench, and a folder above the tests.
 ///
 /// # Panics
 /// When it was not built.
 pub fn binary() -> PathBuf {
-    let own = std::env::current_exe().expect("a test has an executable");
-    let binary = own
-        .ancestors()
-        .nth(2)
-        .expect("tests lie in target/<profile>/deps")
-        .join("graphmill");
-    assert!(
-        binary.is_file(),
-        "`{}` is missing: build it with `cargo build --release`",
-        binary.display()
-    );
-    binary
+    let own = std::env::current_exe().expect("a program has an executable");
+    own.ancestors()
+        .skip(1)
+        .take(2)
+        .map(|folder| folder.join("graphmill"))
+        .find(|binary| binary.is_file())
+        .expect("`graphmill` is built: `cargo build --release --workspace`")
 }
 
 /// Returns a port that is free now.

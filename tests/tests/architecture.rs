@@ -60,10 +60,16 @@ fn each_statement_file_is_used_exactly_once() {
                 .take(2)
                 .map(|part| part.as_os_str().to_string_lossy().into_owned())
                 .collect::<Vec<_>>();
-            let tail = format!("{}/{}", name[1], name[0]);
-            let uses: usize = sources
+            let (folder, file) = (&name[1], &name[0]);
+            let stem = file.trim_end_matches(".sql");
+            // By path in `include_str!`, or by name through the store's `sql!`.
+            let uses: usize = [format!("{folder}/{file}\""), format!("\"{folder}/{stem}\"")]
                 .iter()
-                .map(|source| source.matches(&tail).count())
+                .flat_map(|reference| {
+                    sources
+                        .iter()
+                        .map(move |source| source.matches(reference).count())
+                })
                 .sum();
             assert_eq!(uses, 1, "{} is used {uses} times", statement.display());
         }
