@@ -43,12 +43,25 @@ pub(super) fn tokenize(text: &str, range: Range<usize>) -> Vec<Token> {
             cut_run(text, rest..rest + run.len(), &mut tokens);
         }
         rest += run.len();
-        rest += text[rest..range.end]
-            .chars()
-            .next()
-            .map_or(0, char::len_utf8);
+        let space = text[rest..range.end].chars().next();
+        let length = space.map_or(0, char::len_utf8);
+        if space == Some('\n') && is_row_end(text, rest) {
+            tokens.push(Token {
+                bytes: rest..rest + length,
+                kind: TokenKind::Punctuation,
+            });
+        }
+        rest += length;
     }
     tokens
+}
+
+/// Tells whether the line break at `at` ends a row of a table, whose cells are separated by ` | `: a name never goes on
+/// from the last cell of one row to the first of the next. In running text a line break is a space.
+fn is_row_end(text: &str, at: usize) -> bool {
+    let before = text[..at].rsplit('\n').next().unwrap_or_default();
+    let after = text[at + 1..].split('\n').next().unwrap_or_default();
+    before.contains(" | ") || after.contains(" | ")
 }
 
 fn cut_run(text: &str, run: Range<usize>, tokens: &mut Vec<Token>) {
@@ -144,6 +157,18 @@ fn split_contraction(text: &str, bytes: Range<usize>, tokens: &mut Vec<Token>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_of_a_table_ends_at_its_line_and_running_text_does_not() {
+        let breaks = |text: &str| {
+            tokenize(text, 0..text.len())
+                .iter()
+                .filter(|token| &text[token.bytes.clone()] == "\n")
+                .count()
+        };
+        assert_eq!(breaks("bulletin | Zhou Min\nSB-2025 | Chen Hao\n"), 2);
+        assert_eq!(breaks("the Free Software\nFoundation in Boston"), 0);
+    }
 
     fn words(text: &str) -> Vec<&str> {
         tokenize(text, 0..text.len())
