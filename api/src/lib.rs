@@ -1,6 +1,6 @@
 //! The HTTP API: axum routes over the same [`Services`] that the job handlers use.
 //!
-//! [`serve`] is the whole of it: tests call it on port 0, the binary on the configured address. A request passes, from
+//! [`serve()`] is the whole of it: tests call it on port 0, the binary on the configured address. A request passes, from
 //! the outside in: request id, trace, metrics, panic guard, cut-off at shutdown, time limit (not for uploads), route.
 //! Every answer that is no success is a problem document ([`error`]), also those of the extractors and of axum itself.
 //!

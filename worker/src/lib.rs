@@ -1,6 +1,6 @@
 //! The runtime that hosts handlers.
 //!
-//! [`run`] puts together what a worker process is made of and runs it until its shutdown:
+//! [`prepare`] puts together what a worker process is made of; [`PreparedWorker::run`] runs it until its shutdown:
 //!
 //! - [`registry`]: the one visible list of job kinds;
 //! - [`sandbox`]: parsers in child processes;

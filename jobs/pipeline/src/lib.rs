@@ -9,7 +9,7 @@
 //! **Mechanism.** Each step of each version has a stage row that is made together with the id of its job, in the
 //! transaction that makes the step possible; the job is submitted afterwards under that id. A crash between the two
 //! leaves a row whose job the broker never had: [`reconcile`] finds it and submits the job again. Handlers take the row
-//! with their lease ([`stages::StageGuard`]), skip what is done, and write under the fence, so that running a job twice
+//! with their lease (`stages::StageGuard`), skip what is done, and write under the fence, so that running a job twice
 //! has the effect of running it once.
 //!
 //! [`services`] opens what the handlers and the API need from the configuration; [`intake`] is the way in.

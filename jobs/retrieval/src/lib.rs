@@ -8,8 +8,8 @@
 //! | [`Mode::Local`] | graph | chunks about what the question names and about what that is connected with |
 //! | [`Mode::Hybrid`] | vectors, words, graph | all of these, fused by rank |
 //!
-//! [`local`] is a bounded walk: the entities the question names ([`seeds`]) pass an activation along their heaviest
-//! relations ([`walk`]), and chunks are scored by the activated entities and relations they give evidence for. So a chunk
+//! `local` is a bounded walk: the entities the question names (`seeds`) pass an activation along their heaviest
+//! relations (`walk`), and chunks are scored by the activated entities and relations they give evidence for. So a chunk
 //! that shares no word with the question is found when the graph connects the two.
 //!
 //! The same store and question always give the same answer: every list is ordered, ties by chunk id.
