@@ -3,7 +3,7 @@
 //! The blob is stored first, then the document with its stage row and the job's id in one transaction, then the job.
 //! Whatever dies in between is either unknown to the client (it sends again) or found by [`crate::reconcile`].
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use graphmill_queue::{Broker, JobId, JobState, Priority, broker::JobFilter, handler::Job};
 use graphmill_store::{
@@ -114,7 +114,12 @@ impl Services {
             parent: None,
             traceparent: None,
         };
-        self.submit_stages(&open, &lineage).await?;
+        if let Err(error) = self.submit_stages(&open, &lineage).await {
+            // The row is there, the job is not. A client that sends again brings it about; one that does not must not
+            // leave a document that waits for ever.
+            self.sweep_wanted.store(true, Ordering::Release);
+            return Err(error.into());
+        }
         Ok(Submitted {
             document: accepted.document,
             version: accepted.version,

@@ -1,6 +1,6 @@
 //! The one place that turns a configuration into implementations: nothing above it knows which profile it runs on.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 
 use graphmill_config::{Config, embedding::EmbeddingModel, graph::ChineseExtractor};
 use graphmill_embedding::{EmbedError, Embedder, ModelChoice};
@@ -36,6 +36,8 @@ pub struct Services {
     /// deleted: so no version ever refers to bytes that were deleted under it. Both sections are a few statements long;
     /// uploads happen outside.
     pub blob_gate: Arc<RwLock<()>>,
+    /// Set when a document was accepted whose job could not be submitted: the worker's maintenance then sweeps.
+    pub sweep_wanted: Arc<AtomicBool>,
 }
 
 /// Why the services could not be opened.
@@ -104,6 +106,7 @@ impl Services {
             clock,
             admission: Arc::new(Admission::new(config.api.max_waiting_jobs)),
             blob_gate: Arc::default(),
+            sweep_wanted: Arc::default(),
         };
         Ok(OpenServices {
             services,

@@ -106,11 +106,16 @@ impl Services {
     }
 }
 
+/// How long a job waits when a store does not answer.
+const STORE_PAUSE: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
+
 /// Why a stage could not end well.
 #[derive(Debug)]
 pub(crate) enum StageError {
     /// May pass: the job is retried, and the stage fails with this when no attempt is left.
     Passing(JobError),
+    /// A store does not answer or is full: no fault of the document's, so no attempt is charged.
+    Away(String),
     /// Will not pass: the stage has failed.
     Final(JobError),
     /// The document is gone or has a newer version: nothing is left to do.
@@ -133,9 +138,7 @@ impl From<graphmill_store::Error> for StageError {
                 what: "version" | "stage" | "document",
                 ..
             } => Self::Void,
-            _ if error.is_transient() => {
-                Self::Passing(JobError::new(error.code(), error.to_string()))
-            }
+            _ if error.is_transient() => Self::Away(error.to_string()),
             _ => Self::Final(JobError::new(error.code(), error.to_string())),
         }
     }
@@ -143,7 +146,7 @@ impl From<graphmill_store::Error> for StageError {
 
 impl From<graphmill_queue::Error> for StageError {
     fn from(error: graphmill_queue::Error) -> Self {
-        Self::Passing(JobError::new("queue.unavailable", error.to_string()))
+        Self::Away(error.to_string())
     }
 }
 
@@ -255,6 +258,10 @@ impl<'a> StageGuard<'a> {
                 "store.fenced",
                 "the lease on this stage was lost",
             )),
+            Err(StageError::Away(reason)) => {
+                warn!(%reason, "a store is away; the job waits");
+                Outcome::Snooze(self.services.clock.now() + STORE_PAUSE)
+            }
             Err(StageError::Passing(error)) if attempts_left => Outcome::Retry(error),
             Err(StageError::Passing(error)) => {
                 self.fail(&error).await;

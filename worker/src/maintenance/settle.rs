@@ -1,6 +1,7 @@
-//! Keeps stage rows and jobs in step: one sweep over everything that is open, then event by event.
+//! Keeps stage rows and jobs in step: a sweep over everything that is open at the start and when a submit was cut off
+//! between the two stores, and event by event otherwise.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use graphmill_pipeline::{
     Services,
@@ -15,27 +16,18 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Runs until `stop` fires. Jobs run beside it: both the sweep and the steps are safe against them.
 pub(super) async fn run(services: Services, mut settler: Settler, stop: CancellationToken) {
     let mut failing = false;
-    let mut swept = false;
-    while !swept {
-        match sweep(&services).await {
-            Ok(_) => swept = true,
-            Err(error) => {
-                warn!(%error, "open stages cannot be compared with the broker yet");
-                if stop
-                    .run_until_cancelled(tokio::time::sleep(EVERY))
-                    .await
-                    .is_none()
-                {
-                    return;
-                }
-            }
-        }
-    }
+    services.sweep_wanted.store(true, Ordering::Release);
     while stop
         .run_until_cancelled(tokio::time::sleep(EVERY))
         .await
         .is_some()
     {
+        if services.sweep_wanted.swap(false, Ordering::AcqRel)
+            && let Err(error) = sweep(&services).await
+        {
+            warn!(%error, "open stages cannot be compared with the broker yet");
+            services.sweep_wanted.store(true, Ordering::Release);
+        }
         match settler.step().await {
             Ok(_) => failing = false,
             // Said once: the next step begins where this one stopped.

@@ -49,7 +49,7 @@ impl SqliteStore {
     pub(super) async fn write(&self) -> Result<Write<'_>> {
         let guard = self.vectors.write_guard().await;
         let turn = self.database.write_turn().await;
-        let transaction = self.database.writer().begin_with("BEGIN IMMEDIATE").await?;
+        let transaction = self.begin().await?;
         Ok(Write {
             store: self,
             transaction,
@@ -57,5 +57,21 @@ impl SqliteStore {
             guard,
             _turn: turn,
         })
+    }
+
+    /// Begins a transaction, on a new connection where the old one can no longer: a full disk makes SQLite end a
+    /// transaction by itself, the rollback after it fails, and sqlx goes on counting one that is not there.
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
+        let writer = self.database.writer();
+        match writer.begin_with("BEGIN IMMEDIATE").await {
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                tracing::warn!(
+                    "the writing connection is replaced after a transaction that SQLite ended"
+                );
+                writer.acquire().await?.close().await?;
+                Ok(writer.begin_with("BEGIN IMMEDIATE").await?)
+            }
+            begun => Ok(begun?),
+        }
     }
 }
