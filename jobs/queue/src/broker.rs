@@ -194,6 +194,16 @@ pub struct Limits {
     pub rate_per_s: Option<f64>,
     /// The bucket's size; 0 means one second's worth.
     pub burst: u32,
+    /// A tenant's share of what is fetched, against the other tenants' (1–100); `None` means 1. Other scopes ignore it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<u32>,
+}
+
+impl Limits {
+    /// Returns the share: 1 unless it is set.
+    pub fn weight(&self) -> u32 {
+        self.weight.unwrap_or(1).clamp(1, 100)
+    }
 }
 
 /// Which jobs a list, a count or an operation by filter means. Empty fields mean "any".
@@ -247,7 +257,7 @@ pub struct QueueStats {
 /// One entry of the event stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobEvent {
-    /// Grows by one with each event.
+    /// Grows with each event, over all queues; there may be gaps.
     pub seq: u64,
     /// Which job.
     pub job_id: JobId,
@@ -371,4 +381,15 @@ pub trait Broker: Send + Sync + 'static {
 
     /// Says whether the broker answers.
     async fn ping(&self) -> Result<()>;
+
+    /// How long a worker that nothing wakes waits before it fetches by itself.
+    fn idle_poll(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+
+    /// Tells whether nothing is due for [`Broker::promote_due`] and [`Broker::rescue_expired`], as far as this process
+    /// learnt not long ago: then the maintenance spares the broker the question.
+    fn is_quiet(&self) -> bool {
+        false
+    }
 }

@@ -42,4 +42,20 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_))
     }
+
+    /// Returns the same error for another caller whose request went with the one that failed.
+    pub(crate) fn repeat(&self) -> Self {
+        match self {
+            Self::Unavailable(source) => Self::Unavailable(source.to_string().into()),
+            Self::Corrupt(message) => Self::Corrupt(message.clone()),
+            Self::Locked { path } => Self::Locked { path: path.clone() },
+            Self::Invalid(message) => Self::Invalid(message.clone()),
+            Self::NotFound(id) => Self::NotFound(*id),
+            Self::Conflict { id, state, verb } => Self::Conflict {
+                id: *id,
+                state: *state,
+                verb,
+            },
+        }
+    }
 }

@@ -145,7 +145,7 @@ pub async fn events_tell_every_state_in_order(f: &Fixture) {
         ]
     );
     assert!(events.iter().all(|event| event.job_id == id));
-    assert!(events.windows(2).all(|pair| pair[0].seq + 1 == pair[1].seq));
+    assert!(events.windows(2).all(|pair| pair[0].seq < pair[1].seq));
     let rest = f.broker.events(events[3].seq, 100).await.unwrap();
     assert_eq!(rest, events[4..]);
 }

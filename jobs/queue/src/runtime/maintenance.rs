@@ -19,7 +19,9 @@ pub async fn promote(
 ) {
     let mut pace = Pace::new("promote", tick, batch, observer, stop);
     while pace.next().await {
-        pace.stepped(broker.promote_due(batch).await);
+        if !broker.is_quiet() {
+            pace.stepped(broker.promote_due(batch).await);
+        }
     }
 }
 
@@ -33,6 +35,9 @@ pub async fn rescue(
 ) {
     let mut pace = Pace::new("rescue", tick, batch, Arc::clone(&observer), stop);
     while pace.next().await {
+        if broker.is_quiet() {
+            continue;
+        }
         let rescued = broker.rescue_expired(batch).await;
         for job in rescued.iter().flatten() {
             tracing::warn!(

@@ -16,8 +16,6 @@ use crate::{
 
 /// Ends stored in one call.
 const MAX_ENDS: usize = 256;
-/// A queue is looked at this often even when nothing wakes the pump.
-const POLL: Duration = Duration::from_secs(1);
 
 /// What a pump works with.
 pub(super) struct Pump {
@@ -92,7 +90,7 @@ impl Pump {
             tokio::select! {
                 Some(ended) = self.ends.recv(), if held > 0 => ends.push(ended),
                 () = self.shutdown.cancelled(), if !stopping => {}
-                () = self.broker.wait_ready(&queues, POLL), if request.is_some() => look = true,
+                () = self.broker.wait_ready(&queues, self.broker.idle_poll()), if request.is_some() => look = true,
             }
         }
     }

@@ -23,6 +23,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 
 pub use self::database::{Database, OpenOptions, WriteTurn};
+pub(crate) use self::submit::{body_hash, check as check_job, invalid};
 use self::{engine::Engine, wake::Wakers};
 use crate::{
     Broker, JobId, JobRecord, JobState, NewJob, Result,

@@ -19,15 +19,15 @@ pub(super) struct Prepared {
     pub(super) body_hash: String,
 }
 
-pub(super) fn invalid(message: String) -> Verdict {
+pub(crate) fn invalid(message: String) -> Verdict {
     Verdict::Rejected {
         code: "job.invalid".to_owned(),
         message,
     }
 }
 
-/// Checks one job by itself.
-pub(super) fn prepare(job: NewJob, options: &BrokerOptions) -> Result<Prepared, Verdict> {
+/// Checks one job by itself. Returns its payload as JSON.
+pub(crate) fn check(job: &NewJob, options: &BrokerOptions) -> Result<String, Verdict> {
     let name_ok = |name: &str| !name.is_empty() && name.len() <= MAX_NAME_BYTES;
     for (what, name) in [
         ("kind", &job.kind),
@@ -70,8 +70,7 @@ pub(super) fn prepare(job: NewJob, options: &BrokerOptions) -> Result<Prepared, 
             job.depends_on.len()
         )));
     }
-    let json = |error: serde_json::Error| invalid(format!("job does not serialise: {error}"));
-    let payload = serde_json::to_string(&job.payload).map_err(json)?;
+    let payload = serde_json::to_string(&job.payload).map_err(|error| unserialisable(&error))?;
     if payload.len() > options.max_payload_bytes {
         return Err(Verdict::Rejected {
             code: "job.payload_too_large".to_owned(),
@@ -82,13 +81,28 @@ pub(super) fn prepare(job: NewJob, options: &BrokerOptions) -> Result<Prepared, 
             ),
         });
     }
+    Ok(payload)
+}
+
+fn unserialisable(error: &serde_json::Error) -> Verdict {
+    invalid(format!("job does not serialise: {error}"))
+}
+
+/// Tells a repeated submit from another job under the same key.
+pub(crate) fn body_hash(kind: &str, payload: &str) -> blake3::Hash {
     let mut body = blake3::Hasher::new();
-    body.update(job.kind.as_bytes())
+    body.update(kind.as_bytes())
         .update(&[0])
         .update(payload.as_bytes());
+    body.finalize()
+}
+
+/// Checks and serialises one job.
+pub(super) fn prepare(job: NewJob, options: &BrokerOptions) -> Result<Prepared, Verdict> {
+    let payload = check(&job, options)?;
     Ok(Prepared {
-        spec: serde_json::to_string(&job).map_err(json)?,
-        body_hash: body.finalize().to_hex()[..32].to_owned(),
+        spec: serde_json::to_string(&job).map_err(|error| unserialisable(&error))?,
+        body_hash: body_hash(&job.kind, &payload).to_hex()[..32].to_owned(),
         job,
     })
 }

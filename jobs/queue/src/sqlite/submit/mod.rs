@@ -8,9 +8,10 @@ use std::collections::{HashMap, HashSet};
 use async_trait::async_trait;
 use sqlx::{Row, SqliteConnection};
 
+pub(crate) use self::check::{body_hash, check, invalid};
 pub(super) use self::insert::TAKE_UNIQUE_KEYS;
 use self::{
-    check::{Prepared, invalid, prepare},
+    check::{Prepared, prepare},
     insert::store,
 };
 use super::{

@@ -1,0 +1,148 @@
+//! Leasing jobs: `fetch.lua` chooses, this reads what it gives.
+
+use std::{sync::Arc, time::Duration};
+
+use redis::Value;
+
+use super::{
+    CHUNK, Shared,
+    codec::{self, Notes, Reader},
+    queues::read_lanes,
+    reply, scripts,
+};
+use crate::{
+    JobId, Result,
+    broker::{FetchRequest, Lease, QueueSlots},
+};
+
+impl Shared {
+    /// See [`crate::Broker::fetch`].
+    pub(super) async fn fetch(&self, request: &FetchRequest) -> Result<Vec<Lease>> {
+        let wanted = request.slots.iter().filter(|slots| slots.free > 0);
+        let fetches = wanted.map(|slots| self.fetch_queue(request, slots));
+        let mut leases = Vec::new();
+        for fetched in futures::future::join_all(fetches).await {
+            leases.extend(fetched?);
+        }
+        Ok(leases)
+    }
+
+    async fn fetch_queue(&self, request: &FetchRequest, slots: &QueueSlots) -> Result<Vec<Lease>> {
+        self.queues.note(&slots.queue);
+        let mut leases = Vec::new();
+        while leases.len() < slots.free {
+            let free = (slots.free - leases.len()).min(CHUNK);
+            let got = self.fetch_some(request, &slots.queue, free).await?;
+            let full = got.len() == free;
+            leases.extend(got);
+            if !full {
+                break;
+            }
+        }
+        Ok(leases)
+    }
+
+    async fn fetch_some(
+        &self,
+        request: &FetchRequest,
+        queue: &str,
+        free: usize,
+    ) -> Result<Vec<Lease>> {
+        let mut arguments = self.arguments();
+        arguments
+            .push(request.worker.as_str())
+            .push_number(free)
+            .push_number(request.lease.as_millis())
+            .push_number(self.options.starvation_after.as_millis())
+            .push_number(request.kinds.len());
+        for (kind, version) in &request.kinds {
+            arguments.push(kind).push_number(version);
+        }
+        // Not repeated: what a first call leased without an answer comes back when its lease runs out.
+        let answer = self
+            .link
+            .eval(&scripts::FETCH, queue, &arguments, false)
+            .await?;
+        let [until_next, lanes, jobs, notes] = reply::parts(answer)?;
+        self.wakers
+            .note_due(queue, reply::number(until_next)?, good_for(request.lease));
+        self.queues.add_lanes(queue, read_lanes(lanes)?);
+        let leases = self
+            .read_leases(queue, request.lease, &reply::bytes(jobs)?, notes)
+            .await?;
+        let queue: Arc<str> = Arc::from(queue);
+        let mut leased = self.leased();
+        for lease in &leases {
+            leased.insert(lease.job.id(), Arc::clone(&queue));
+        }
+        drop(leased);
+        Ok(leases)
+    }
+
+    async fn read_leases(
+        &self,
+        queue: &str,
+        lease: Duration,
+        jobs: &[u8],
+        notes: Value,
+    ) -> Result<Vec<Lease>> {
+        let notes = NotesById::read(notes)?;
+        let mut leases = Vec::new();
+        let mut reader = Reader::new(jobs);
+        while !reader.is_empty() {
+            let id = reader.id()?;
+            let length = usize::from(reader.u16()?);
+            let state = reader.take(length)?;
+            let length = reader.u32()? as usize;
+            let spec = reader.take(length)?;
+            let lane = self.lane(queue, codec::lane_of_spec(spec)?).await?;
+            let mut notes = notes.of(id);
+            // It began now, on the server's clock.
+            let begun = codec::State::read(state)?.started_at;
+            notes.lease_expires_at = Some(begun + lease.as_millis() as i64);
+            let job = codec::read_record(queue, id, Some(state), spec, &lane, notes)?;
+            let epoch = job.epoch;
+            leases.push(Lease { job, epoch });
+        }
+        Ok(leases)
+    }
+}
+
+/// How long what a fetch said about due instants is believed: a lease that another worker takes the moment after must not
+/// run out unseen.
+fn good_for(lease: Duration) -> Duration {
+    lease / 3
+}
+
+/// Errors, checkpoints and progress of the leased jobs that have any.
+struct NotesById(Vec<(JobId, [Option<Vec<u8>>; 3])>);
+
+impl NotesById {
+    fn read(value: Value) -> Result<Self> {
+        let mut all = Vec::new();
+        for item in reply::array(value)? {
+            let [id, errors, checkpoint, progress] = reply::parts(item)?;
+            let parts = [
+                reply::optional_bytes(errors)?,
+                reply::optional_bytes(checkpoint)?,
+                reply::optional_bytes(progress)?,
+            ];
+            all.push((codec::read_id(&reply::bytes(id)?)?, parts));
+        }
+        Ok(Self(all))
+    }
+
+    fn of(&self, id: JobId) -> Notes<'_> {
+        let Some((_, [errors, checkpoint, progress])) = self.0.iter().find(|(of, _)| *of == id)
+        else {
+            return Notes::default();
+        };
+        Notes {
+            errors: errors.as_deref(),
+            result: None,
+            checkpoint: checkpoint.as_deref(),
+            progress: progress.as_deref(),
+            lease_expires_at: None,
+        }
+    }
+}

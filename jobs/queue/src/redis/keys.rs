@@ -1,0 +1,89 @@
+//! The keys of a queue: the one place where a key is spelled. What each holds is written above the scripts in `lua/`.
+//!
+//! `<prefix>:{<queue>}:<name>`: the braces make Redis Cluster keep all keys of a queue in one slot. Two keys belong to the
+//! installation and not to a queue: the set of queues, and the pauses and limits that new queues take over.
+
+/// Names of the keys of one queue, as the scripts call them.
+pub(super) const NAMES: [&str; 30] = [
+    "spec",
+    "state",
+    "lanes",
+    "ready",
+    "ring",
+    "waits",
+    "wake",
+    "running",
+    "leases",
+    "due",
+    "kill",
+    "completed",
+    "cancelled",
+    "dead",
+    "counts",
+    "meta",
+    "events",
+    "unique",
+    "unique_expiry",
+    "deps",
+    "pending",
+    "outbox",
+    "errors",
+    "results",
+    "checkpoints",
+    "progress",
+    "log",
+    "old",
+    "rules",
+    "buckets",
+];
+
+/// Returns the key `name` of a queue.
+pub(super) fn queue_key(prefix: &str, queue: &str, name: &str) -> String {
+    debug_assert!(NAMES.contains(&name), "{name} is not a key of a queue");
+    format!("{prefix}:{{{queue}}}:{name}")
+}
+
+/// SET of the queues that have or had jobs.
+pub(super) fn queues_key(prefix: &str) -> String {
+    format!("{prefix}:queues")
+}
+
+/// HASH of the pauses and limits of kinds and tenants, which hold in every queue.
+pub(super) fn rules_key(prefix: &str) -> String {
+    format!("{prefix}:rules")
+}
+
+/// Says why a queue's name cannot be part of a key.
+pub(super) fn check_queue(queue: &str) -> Result<(), String> {
+    match queue.chars().find(|c| c.is_control() || "{}".contains(*c)) {
+        Some(c) => Err(format!(
+            "queue `{}` has the character {c:?}; names of queues have no braces and no control characters",
+            queue.escape_debug()
+        )),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_keys_of_a_queue_share_one_hash_tag() {
+        for name in NAMES {
+            assert_eq!(
+                queue_key("gm", "documents", name),
+                format!("gm:{{documents}}:{name}")
+            );
+        }
+    }
+
+    #[test]
+    fn names_that_would_break_the_hash_tag_are_refused() {
+        assert!(check_queue("documents.high-1").is_ok());
+        assert!(check_queue("文档").is_ok());
+        for bad in ["}", "a{b", "a\nb"] {
+            assert!(check_queue(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What time does to jobs.
+
+use std::time::Duration;
+
+use redis::Value;
+
+use super::{CHUNK, Shared, codec, reply, scripts};
+use crate::{
+    Result, WorkerId,
+    broker::{Rescued, Retention},
+};
+
+/// How long what a sweep said about due instants is believed.
+const GOOD_FOR: Duration = Duration::from_secs(5);
+
+impl Shared {
+    /// See [`crate::Broker::promote_due`].
+    pub(super) async fn promote_due(&self, limit: usize) -> Result<usize> {
+        let mut changed = 0;
+        for queue in self.all_queues().await? {
+            let room = (limit - changed).min(CHUNK);
+            if room == 0 {
+                break;
+            }
+            let mut arguments = self.arguments();
+            arguments
+                .push_number(room)
+                .push_number(self.options.max_errors);
+            let answer = self
+                .link
+                .eval(&scripts::PROMOTE, &queue, &arguments, true)
+                .await?;
+            let [here, outbox, until_next] = reply::parts(answer)?;
+            changed += reply::number(here)? as usize;
+            self.swept(&queue, outbox, until_next).await?;
+        }
+        self.look_after_waiting().await?;
+        Ok(changed)
+    }
+
+    async fn swept(&self, queue: &str, outbox: Value, until_next: Value) -> Result<()> {
+        self.wakers
+            .note_due(queue, reply::number(until_next)?, GOOD_FOR);
+        if reply::number(outbox)? == 1 {
+            self.deliver_or_leave(queue).await;
+        }
+        Ok(())
+    }
+
+    /// See [`crate::Broker::rescue_expired`].
+    pub(super) async fn rescue_expired(&self, limit: usize) -> Result<Vec<Rescued>> {
+        let mut rescued = Vec::new();
+        for queue in self.all_queues().await? {
+            let room = (limit - rescued.len()).min(CHUNK);
+            if room == 0 {
+                break;
+            }
+            let mut arguments = self.arguments();
+            arguments
+                .push_number(room)
+                .push_number(self.options.max_errors)
+                .push_number(self.options.crash_budget);
+            let answer = self
+                .link
+                .eval(&scripts::RESCUE, &queue, &arguments, true)
+                .await?;
+            let [jobs, outbox, until_next] = reply::parts(answer)?;
+            for job in reply::array(jobs)? {
+                rescued.push(read_rescued(&queue, job)?);
+            }
+            self.swept(&queue, outbox, until_next).await?;
+        }
+        Ok(rescued)
+    }
+
+    /// See [`crate::Broker::prune`].
+    pub(super) async fn prune(&self, retention: &Retention, limit: usize) -> Result<usize> {
+        let mut pruned = 0;
+        for queue in self.all_queues().await? {
+            let room = (limit - pruned).min(CHUNK);
+            if room == 0 {
+                break;
+            }
+            let mut arguments = self.arguments();
+            arguments.push_number(room);
+            for keep in [
+                retention.completed,
+                retention.cancelled,
+                retention.dead,
+                retention.events,
+            ] {
+                arguments.push_number(keep.as_millis());
+            }
+            let answer = self
+                .link
+                .eval(&scripts::PRUNE, &queue, &arguments, true)
+                .await?;
+            pruned += reply::number(answer)? as usize;
+        }
+        Ok(pruned)
+    }
+}
+
+fn read_rescued(queue: &str, value: Value) -> Result<Rescued> {
+    let [id, state, lane, worker] = reply::parts(value)?;
+    let letter = reply::bytes(state)?.first().copied().unwrap_or_default();
+    let worker = reply::text(worker)?;
+    Ok(Rescued {
+        id: codec::read_id(&reply::bytes(id)?)?,
+        queue: queue.to_owned(),
+        kind: codec::Lane::parse(&reply::text(lane)?)?.kind,
+        state: codec::state_of_letter(letter)?,
+        worker: (!worker.is_empty()).then(|| WorkerId::new(worker)),
+    })
+}
