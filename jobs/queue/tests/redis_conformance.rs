@@ -1,16 +1,10 @@
-//! The Redis broker does what every broker must, on a real server.
+//! The Redis broker does what every broker must: on one server, behind Sentinel, on a Cluster.
 
 #![expect(
     clippy::unwrap_used,
-    reason = "a test stops where something is missing"
+    clippy::print_stdout,
+    reason = "a test stops where something is missing, and says which case it ran"
 )]
-
-#[expect(
-    unreachable_pub,
-    dead_code,
-    reason = "each test target uses a part of the servers"
-)]
-mod servers;
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,9 +14,13 @@ use graphmill_queue::{
     redis::{RedisBroker, RedisOptions},
     sqlite::BrokerOptions,
 };
+use graphmill_servers::{
+    cluster::Cluster,
+    redis::{Persistence, Redis},
+    sentinel::SentinelSet,
+};
 
-async fn fixture() -> Fixture {
-    let server = servers::redis::Redis::start();
+fn fixture(url: String, prefix: &str, keep: Box<dyn std::any::Any + Send + Sync>) -> Fixture {
     let clock = Arc::new(FakeClock::new("2026-01-02T03:04:05Z".parse().unwrap()));
     let options = BrokerOptions {
         crash_budget: CRASH_BUDGET,
@@ -32,20 +30,44 @@ async fn fixture() -> Fixture {
         max_errors: MAX_ERRORS,
         ..BrokerOptions::default()
     };
-    let broker = RedisBroker::with_clock(
-        RedisOptions::new(server.url()),
-        options,
-        Some(clock.clone()),
-    )
-    .unwrap();
+    let redis = RedisOptions {
+        prefix: prefix.to_owned(),
+        ..RedisOptions::new(url)
+    };
+    let broker = RedisBroker::with_clock(redis, options, Some(clock.clone())).unwrap();
     Fixture {
         broker: Arc::new(broker),
         advance: Box::new(move |time: Duration| {
             clock.advance(time.try_into().unwrap());
             Box::pin(async {})
         }),
-        keep: Box::new(server),
+        keep,
     }
 }
 
-graphmill_queue::conformance_tests!(fixture);
+async fn one_server() -> Fixture {
+    let server = Redis::start(Persistence::None);
+    fixture(server.url(), "gm", Box::new(server))
+}
+
+graphmill_queue::conformance_tests!(one_server);
+
+async fn behind_sentinel(set: &SentinelSet, case: &str) -> Fixture {
+    fixture(set.url(), case, Box::new(()))
+}
+
+graphmill_queue::conformance_tests!(
+    one_test all_cases_pass_behind_sentinel,
+    SentinelSet::start,
+    behind_sentinel
+);
+
+async fn on_a_cluster(cluster: &Cluster, case: &str) -> Fixture {
+    fixture(cluster.url(), case, Box::new(()))
+}
+
+graphmill_queue::conformance_tests!(
+    one_test all_cases_pass_on_a_cluster,
+    Cluster::start,
+    on_a_cluster
+);

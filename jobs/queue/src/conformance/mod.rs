@@ -172,10 +172,19 @@ pub fn retryable() -> Outcome {
 
 /// Makes a `#[tokio::test]` of each case. `$fixture` is an async function without arguments that returns a
 /// [`Fixture`](crate::conformance::Fixture).
+///
+/// With `one_test name` before it, one test runs all cases one after the other: for servers that take long to start.
+/// Then `$start` starts the server, and `$fixture` takes it and the name of the case.
 #[macro_export]
 macro_rules! conformance_tests {
+    (one_test $name:ident, $start:path, $fixture:path) => {
+        $crate::conformance_tests!(@list one_test $name, $start, $fixture);
+    };
     ($fixture:path) => {
-        $crate::conformance_tests!(@cases $fixture;
+        $crate::conformance_tests!(@list cases x, x, $fixture);
+    };
+    (@list $how:ident $name:ident, $start:path, $fixture:path) => {
+        $crate::conformance_tests!(@$how $name, $start, $fixture;
             submitting: a_submit_gives_a_verdict_for_each_job_in_order,
             submitting: a_repeated_submit_is_the_same_job,
             submitting: all_or_nothing_keeps_everything_out_when_one_is_refused,
@@ -236,7 +245,19 @@ macro_rules! conformance_tests {
             inspecting: the_audit_adds_up,
         );
     };
-    (@cases $fixture:path; $($module:ident: $case:ident),* $(,)?) => {
+    (@one_test $name:ident, $start:path, $fixture:path; $($module:ident: $case:ident),* $(,)?) => {
+        #[tokio::test]
+        async fn $name() {
+            let server = $start();
+            $(
+                println!("{}", stringify!($case));
+                let fixture = $fixture(&server, stringify!($case)).await;
+                $crate::conformance::$module::$case(&fixture).await;
+                fixture.audit().await;
+            )*
+        }
+    };
+    (@cases $name:ident, $start:path, $fixture:path; $($module:ident: $case:ident),* $(,)?) => {
         $(
             #[tokio::test]
             async fn $case() {
