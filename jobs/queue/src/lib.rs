@@ -5,7 +5,7 @@
 //! - **model**: [`job`], [`state`], [`outcome`], [`retry`] — pure data and arithmetic;
 //! - **contract**: [`broker`] — the verbs that every broker answers, with one meaning; `rules` — what follows from
 //!   them for a job, for brokers that decide in Rust;
-//! - **brokers**: [`sqlite`] — the contract on one SQLite file;
+//! - **brokers**: [`sqlite`] — the contract on one SQLite file; [`memory`] — in the memory of one process, for tests;
 //! - **execution**: [`runtime`] — apalis hosts the handlers; leases are kept from a thread of
 //!   their own; outcomes are stored in batches until the broker has them.
 
@@ -18,6 +18,7 @@ pub mod error;
 pub mod handler;
 pub mod id;
 pub mod job;
+pub mod memory;
 pub mod options;
 pub mod outcome;
 pub mod retry;

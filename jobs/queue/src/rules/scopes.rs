@@ -83,6 +83,15 @@ impl Scopes {
         }
     }
 
+    /// Returns whether a scope is paused, and its limits.
+    pub(crate) fn get(&self, scope: &Scope) -> (bool, Limits) {
+        self.rules
+            .get(scope)
+            .map_or((false, Limits::default()), |rule| {
+                (rule.paused, rule.limits)
+            })
+    }
+
     /// Returns the scopes whose running jobs must be counted.
     pub(crate) fn with_concurrency(&self) -> Vec<Scope> {
         self.rules
