@@ -10,10 +10,10 @@ use std::{
 
 use anyhow::Result;
 use graphmill_queue::{
-    Broker, Job, JobContext, NewJob, Outcome,
+    Broker, BrokerOptions, Job, JobContext, NewJob, Outcome,
     clock::SystemClock,
     runtime::{Worker, WorkerOptions},
-    sqlite::{BrokerOptions, Database, OpenOptions, SqliteBroker},
+    sqlite::{Database, OpenOptions, SqliteBroker},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -6,9 +6,9 @@ use graphmill_config::{Config, embedding::EmbeddingModel, graph::ChineseExtracto
 use graphmill_embedding::{EmbedError, Embedder, ModelChoice};
 use graphmill_graph::{ChineseTagger, Extractor, GraphOptions, LoadError, LocalExtractor};
 use graphmill_queue::{
-    Broker,
+    Broker, BrokerOptions,
     clock::{Clock, SystemClock},
-    sqlite::{BrokerOptions, Database, OpenOptions, SqliteBroker},
+    sqlite::{Database, OpenOptions, SqliteBroker},
 };
 use graphmill_store::{BlobHash, Blobs, KnowledgeStore, blob::ObjectBlobs, sqlite::SqliteStore};
 use tokio::sync::RwLock;

@@ -2,7 +2,7 @@ use graphmill_queue::{
     Broker, Client, Job, JobContext, JobState, Outcome, Worker,
     broker::{JobFilter, MAX_SUBMIT},
     redis::{RedisBroker, RedisOptions},
-    sqlite::BrokerOptions,
+    options::BrokerOptions,
 };
 use serde::{Deserialize, Serialize};
 use std::{

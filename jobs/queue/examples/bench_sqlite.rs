@@ -7,10 +7,10 @@ use std::{
 };
 
 use graphmill_queue::{
-    Broker, Client, Job, JobContext, JobState, Outcome, Worker,
+    Broker, BrokerOptions, Client, Job, JobContext, JobState, Outcome, Worker,
     broker::{JobFilter, MAX_SUBMIT},
     clock::SystemClock,
-    sqlite::{BrokerOptions, Database, OpenOptions, SqliteBroker},
+    sqlite::{Database, OpenOptions, SqliteBroker},
 };
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;

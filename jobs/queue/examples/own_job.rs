@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use graphmill_queue::{
-    Client, Job, JobContext, Outcome, Worker,
+    BrokerOptions, Client, Job, JobContext, Outcome, Worker,
     clock::SystemClock,
-    sqlite::{BrokerOptions, Database, OpenOptions, SqliteBroker},
+    sqlite::{Database, OpenOptions, SqliteBroker},
 };
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;

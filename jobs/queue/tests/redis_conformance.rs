@@ -12,7 +12,7 @@ use graphmill_queue::{
     clock::FakeClock,
     conformance::{CRASH_BUDGET, Fixture, MAX_BYTES, MAX_ERRORS},
     redis::{RedisBroker, RedisOptions},
-    sqlite::BrokerOptions,
+    options::BrokerOptions,
 };
 use graphmill_servers::{
     cluster::Cluster,

@@ -15,13 +15,13 @@ use std::{
 };
 
 use graphmill_queue::{
-    Broker, Client, DeadReason, Job, JobContext, JobId, JobRecord, JobState, NewJob, Outcome,
-    Worker,
+    Broker, BrokerOptions, Client, DeadReason, Job, JobContext, JobId, JobRecord, JobState, NewJob,
+    Outcome, Worker,
     clock::SystemClock,
     job::{Backoff, ErrorClass},
     outcome::JobError,
     runtime::{RunReport, RuntimeError, WorkerOptions},
-    sqlite::{BrokerOptions, Database, OpenOptions, SqliteBroker},
+    sqlite::{Database, OpenOptions, SqliteBroker},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;

@@ -8,9 +8,10 @@
 use std::{sync::Arc, time::Duration};
 
 use graphmill_queue::{
+    BrokerOptions,
     clock::FakeClock,
     conformance::{CRASH_BUDGET, Fixture, MAX_BYTES, MAX_ERRORS},
-    sqlite::{BrokerOptions, Database, OpenOptions, SqliteBroker},
+    sqlite::{Database, OpenOptions, SqliteBroker},
 };
 
 async fn fixture() -> Fixture {

@@ -11,7 +11,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use graphmill_queue::{
-    Broker, DeadReason, JobId, JobState, NewJob, Outcome, WorkerId,
+    Broker, BrokerOptions, DeadReason, JobId, JobState, NewJob, Outcome, WorkerId,
     broker::{
         AttemptEnd, FetchRequest, Finish, Finished, JobFilter, LeaseRef, QueueSlots, Renewal,
         Renewed, Verdict,
@@ -19,7 +19,7 @@ use graphmill_queue::{
     clock::{Clock, FakeClock},
     job::Backoff,
     outcome::JobError,
-    sqlite::{BrokerOptions, Database, OpenOptions, SqliteBroker},
+    sqlite::{Database, OpenOptions, SqliteBroker},
 };
 use jiff::SignedDuration;
 use proptest::prelude::*;

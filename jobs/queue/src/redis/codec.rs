@@ -140,7 +140,7 @@ pub(super) fn write_job(
     if let Some(field) = unique_field(job) {
         out.extend_from_slice(&field);
         out.extend_from_slice(&ttl.to_le_bytes());
-        let hash = crate::sqlite::body_hash(&job.kind, payload);
+        let hash = crate::rules::check::body_hash(&job.kind, payload);
         out.extend_from_slice(&first_16(hash));
     }
     if bits & 2 != 0 {

@@ -35,7 +35,7 @@ impl Shared {
             Some(field) => {
                 let payload = serde_json::to_string(&job.spec.payload)
                     .map_err(|error| Error::Corrupt(error.to_string()))?;
-                let hash = crate::sqlite::body_hash(&job.spec.kind, &payload);
+                let hash = crate::rules::check::body_hash(&job.spec.kind, &payload);
                 arguments.push(field).push(codec::first_16(hash));
             }
             None => drop(arguments.push("").push("")),

@@ -45,7 +45,7 @@ use crate::{
         QueueStats, Renewal, Renewed, Rescued, Retention, Scope, Verdict,
     },
     clock::Clock,
-    sqlite::BrokerOptions,
+    options::BrokerOptions,
 };
 
 /// Entries that one script may touch.

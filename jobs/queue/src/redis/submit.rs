@@ -8,7 +8,7 @@ use super::{CHUNK, Shared, codec, keys, reply, scripts};
 use crate::{
     Error, JobId, NewJob, Result,
     broker::{MAX_SUBMIT, Verdict},
-    sqlite::{check_job, invalid},
+    rules::check::{check as check_job, invalid},
 };
 
 /// Bytes of arguments that one call carries, unless one job alone has more.

@@ -11,9 +11,12 @@ use sqlx::SqliteConnection;
 
 use super::{
     engine::StepError,
-    row::{JobRow, hex},
+    row::{hex, saved},
 };
-use crate::{DeadReason, JobId, JobState, state::Event};
+use crate::{
+    DeadReason, JobId, JobState,
+    rules::{self, row::JobRow},
+};
 
 /// Rows of one statement: bounds the JSON that is built for it.
 const ROWS_A_STATEMENT: usize = 1_000;
@@ -162,9 +165,9 @@ impl Changes {
     async fn save_rows(&mut self, connection: &mut SqliteConnection) -> Result<(), StepError> {
         let rows = std::mem::take(&mut self.rows);
         for rows in rows.chunks(ROWS_A_STATEMENT) {
-            let saved: Vec<_> = rows.iter().map(JobRow::saved).collect();
+            let rows: Vec<_> = rows.iter().map(saved).collect();
             sqlx::query(include_str!("../../queries/save_jobs.sql"))
-                .bind(serde_json::to_string(&saved)?)
+                .bind(serde_json::to_string(&rows)?)
                 .execute(&mut *connection)
                 .await?;
         }
@@ -223,16 +226,8 @@ impl Changes {
         }
         let seqs: Vec<_> = times.keys().copied().collect();
         for mut row in super::load::rows_by_seq(connection, &seqs).await? {
-            row.pending = row.pending.saturating_sub(times[&row.seq]);
-            if row.state == JobState::Waiting && row.pending == 0 {
-                let event = if row.run_at > now {
-                    Event::Defer
-                } else {
-                    row.run_at = now;
-                    Event::Unblock
-                };
-                row.enter(event, now, "unblock")?;
-            }
+            let settled = times[&row.seq];
+            rules::sweep::unblock(&mut row, settled, now)?;
             self.push(row, now);
         }
         Ok(())

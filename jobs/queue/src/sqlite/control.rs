@@ -5,14 +5,14 @@ use async_trait::async_trait;
 use super::{
     engine::{StepError, Tx, Verb},
     load,
-    row::{JobRow, hex},
-    scopes::{Scopes, columns},
+    row::{hex, record},
+    scopes::{self, columns},
     submit::TAKE_UNIQUE_KEYS,
 };
 use crate::{
-    Error, JobId, JobRecord, JobState,
+    JobId, JobRecord,
     broker::{Limits, Scope},
-    state::Event,
+    rules::{self, row::JobRow},
 };
 
 /// Asks the writer for the time: shows that it answers.
@@ -37,12 +37,8 @@ impl Verb for Cancel {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<JobRecord, StepError> {
         let (mut row, spec) = load::one_with_spec(tx.connection, self.0).await?;
-        match row.state {
-            JobState::Cancelled => {}
-            JobState::Running => row.cancel_requested = true,
-            _ => row.enter(Event::Cancel, tx.now, "cancel")?,
-        }
-        let record = row.clone().into_record(&spec)?;
+        rules::control::cancel(&mut row, tx.now)?;
+        let record = record(row.clone(), &spec)?;
         tx.changes.push(row, tx.now);
         Ok(record)
     }
@@ -58,41 +54,22 @@ impl Verb for Retry {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<JobRecord, StepError> {
         let (mut row, spec) = load::one_with_spec(tx.connection, self.0).await?;
-        let ended = row.state.is_terminal();
-        row.enter(Event::Retry, tx.now, "retry")?;
-        row.run_at = tx.now;
-        if ended {
-            start_afresh(&mut row);
+        if rules::control::retry(&mut row, tx.now)? {
             retake_unique_key(tx, &row).await?;
             sqlx::query("DELETE FROM job_dependencies WHERE seq = ?1")
                 .bind(row.seq)
                 .execute(&mut *tx.connection)
                 .await?;
         }
-        let record = row.clone().into_record(&spec)?;
+        let record = record(row.clone(), &spec)?;
         tx.changes.push(row, tx.now);
         Ok(record)
     }
 }
 
-/// Gives an ended job its attempts back. Its errors and its checkpoint stay; a limit in time that has made it end, or
-/// would at once, does not.
-fn start_afresh(row: &mut JobRow) {
-    row.attempt = 0;
-    row.crashes = 0;
-    row.pending = 0;
-    row.cancel_requested = false;
-    row.started_at = None;
-    row.result = None;
-    row.progress = None;
-    row.expires_at = None;
-    row.deadline = None;
-    row.kill_at = None;
-}
-
 /// An ended job has given its key away; it may only come back where nobody else has it.
 async fn retake_unique_key(tx: &mut Tx<'_>, row: &JobRow) -> Result<(), StepError> {
-    let (Some(key), None) = (&row.unique_key, row.unique_ttl_ms) else {
+    let Some(key) = rules::control::key_to_retake(row) else {
         return Ok(());
     };
     let taken = sqlx::query("SELECT 1 FROM job_unique_keys WHERE tenant = ?1 AND kind = ?2 AND unique_key = ?3 AND (expires_at IS NULL OR expires_at > ?4)")
@@ -103,11 +80,7 @@ async fn retake_unique_key(tx: &mut Tx<'_>, row: &JobRow) -> Result<(), StepErro
         .fetch_optional(&mut *tx.connection)
         .await?;
     if taken.is_some() {
-        return Err(Error::Invalid(format!(
-            "job `{}` cannot run again: another job holds its unique key `{key}`",
-            row.id
-        ))
-        .into());
+        return Err(rules::control::key_is_taken(row, key).into());
     }
     let key = serde_json::json!([{
         "tenant": row.tenant, "kind": row.kind, "unique_key": key, "id": hex(row.id),
@@ -155,20 +128,13 @@ impl Verb for SetLimits {
     const DURABLE: bool = true;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StepError> {
-        let rate = self.limits.rate_per_s;
-        if rate.is_some_and(|rate| !(rate > 0.0 && rate.is_finite())) {
-            return Err(Error::Invalid(format!(
-                "rate_per_s is {}; a number above 0 is needed (pause the scope to stop it)",
-                rate.unwrap_or_default()
-            ))
-            .into());
-        }
+        rules::control::check_limits(self.limits)?;
         let (scope, name) = columns(&self.scope);
         sqlx::query(include_str!("../../queries/set_limits.sql"))
             .bind(scope)
             .bind(name)
             .bind(self.limits.concurrency)
-            .bind(rate)
+            .bind(self.limits.rate_per_s)
             .bind(self.limits.burst)
             .execute(&mut *tx.connection)
             .await?;
@@ -184,6 +150,6 @@ async fn reload(tx: &mut Tx<'_>) -> Result<(), StepError> {
     .execute(&mut *tx.connection)
     .await?;
     let before = tx.memory.scopes.take();
-    tx.memory.scopes = Some(Scopes::load(tx.connection, before.as_ref(), tx.now).await?);
+    tx.memory.scopes = Some(scopes::load(tx.connection, before.as_ref(), tx.now).await?);
     Ok(())
 }

@@ -19,10 +19,10 @@ use rand::{SeedableRng, rngs::StdRng};
 use sqlx::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{
-    BrokerOptions, Database, changes::Changes, database::disconnect, scopes::Scopes, wake::Wakers,
+use super::{Database, changes::Changes, database::disconnect};
+use crate::{
+    Error, Result, clock::Clock, options::BrokerOptions, rules::scopes::Scopes, wake::Wakers,
 };
-use crate::{Error, Result, clock::Clock};
 
 /// Verbs that may wait for the writer; more callers than that wait to enqueue theirs.
 const MAX_WAITING: usize = 1_024;

@@ -10,22 +10,22 @@ use sqlx::Row;
 
 use super::{
     engine::{StepError, Tx, Verb},
-    load,
-    row::JobRow,
-    scopes::{self, Scopes},
+    load, row, scopes,
 };
 use crate::{
     DeadReason,
     broker::{FetchRequest, Lease, QueueSlots, Scope},
+    rules::{
+        self,
+        fetch::{slots_left, starving_share},
+        row::JobRow,
+        scopes::{Gate, Scopes},
+    },
     state::Event,
 };
 
-/// Every so many fetched jobs of a queue, one is the longest-waiting of those that starve.
-const STARVATION_SHARE: u64 = 8;
 /// How often a queue is looked through again because limits cut what was found.
 const MAX_ROUNDS: usize = 8;
-/// The most slots one request may have in all.
-const MAX_SLOTS: usize = 10_000;
 
 /// See [`crate::Broker::fetch`].
 pub(super) struct Fetch(pub(super) FetchRequest);
@@ -53,41 +53,6 @@ struct Candidate {
     tenant: String,
 }
 
-/// Which jobs may still be picked: what is left of every limit, and what is shut.
-struct Gate<'a> {
-    scopes: &'a mut Scopes,
-    allowances: HashMap<Scope, u64>,
-    shut_tenants: HashSet<String>,
-}
-
-impl Gate<'_> {
-    fn is_open(&self, scope: &Scope) -> bool {
-        !self.scopes.is_paused(scope) && self.allowances.get(scope) != Some(&0)
-    }
-
-    /// Takes the job if every limit allows.
-    fn admit(&mut self, queue: &str, candidate: &Candidate) -> bool {
-        let scopes = [
-            Scope::Queue(queue.to_owned()),
-            Scope::Kind(candidate.kind.clone()),
-            Scope::Tenant(candidate.tenant.clone()),
-        ];
-        if !scopes.iter().all(|scope| self.is_open(scope)) {
-            if !self.is_open(&scopes[2]) {
-                self.shut_tenants.insert(candidate.tenant.clone());
-            }
-            return false;
-        }
-        for scope in &scopes {
-            if let Some(left) = self.allowances.get_mut(scope) {
-                *left -= 1;
-                self.scopes.take(scope);
-            }
-        }
-        true
-    }
-}
-
 /// Leases jobs within the transaction.
 pub(super) async fn fetch(
     tx: &mut Tx<'_>,
@@ -99,7 +64,7 @@ pub(super) async fn fetch(
     }
     let mut scopes = match tx.memory.scopes.take() {
         Some(scopes) => scopes,
-        None => Scopes::load(tx.connection, None, tx.now).await?,
+        None => scopes::load(tx.connection, None, tx.now).await?,
     };
     let picked = pick_all(tx, request, &lanes, &mut scopes).await;
     tx.memory.scopes = Some(scopes);
@@ -113,23 +78,13 @@ async fn pick_all(
     scopes: &mut Scopes,
 ) -> Result<Vec<i64>, StepError> {
     let running = scopes::running(tx.connection, &scopes.with_concurrency()).await?;
-    let allowances = scopes.allowances(&running, tx.now);
-    let mut shut_tenants: HashSet<_> = scopes.paused_tenants().into_iter().collect();
-    shut_tenants.extend(allowances.iter().filter_map(|(scope, left)| match scope {
-        Scope::Tenant(name) if *left == 0 => Some(name.clone()),
-        _ => None,
-    }));
-    let mut gate = Gate {
-        scopes,
-        allowances,
-        shut_tenants,
-    };
+    let mut gate = Gate::new(scopes, &running, tx.now);
     let mut picked = Vec::new();
     for slots in &request.slots {
         let Some(lanes) = lanes.get(&slots.queue) else {
             continue;
         };
-        let free = slots.free.min(MAX_SLOTS - picked.len().min(MAX_SLOTS));
+        let free = slots_left(slots.free, picked.len());
         let slots = QueueSlots {
             queue: slots.queue.clone(),
             free,
@@ -184,14 +139,14 @@ async fn pick(
     let mut picked = Vec::new();
     let mut seen = HashSet::new();
     let before = tx.memory.fetched.get(&slots.queue).copied().unwrap_or(0);
-    let starving = (before + slots.free as u64) / STARVATION_SHARE - before / STARVATION_SHARE;
+    let starving = starving_share(before, slots.free);
     let oldest = starving_candidates(tx, slots, lanes, gate, starving).await?;
     take(&mut picked, &mut seen, oldest, slots, gate);
     for _ in 0..MAX_ROUNDS {
         if picked.len() >= slots.free || !gate.is_open(&Scope::Queue(slots.queue.clone())) {
             break;
         }
-        let shut = gate.shut_tenants.len();
+        let shut = gate.shut_tenants().len();
         let mut candidates = Vec::new();
         let mut complete = true;
         for lane in lanes {
@@ -206,7 +161,7 @@ async fn pick(
         candidates.sort_unstable();
         take(&mut picked, &mut seen, candidates, slots, gate);
         // Only where limits shut something while more is there can another look find more.
-        if complete || gate.shut_tenants.len() == shut {
+        if complete || gate.shut_tenants().len() == shut {
             break;
         }
     }
@@ -225,7 +180,9 @@ fn take(
         if picked.len() >= slots.free {
             break;
         }
-        if !seen.contains(&candidate.seq) && gate.admit(&slots.queue, &candidate) {
+        if !seen.contains(&candidate.seq)
+            && gate.admit(&slots.queue, &candidate.kind, &candidate.tenant)
+        {
             seen.insert(candidate.seq);
             picked.push(candidate.seq);
         }
@@ -244,7 +201,7 @@ async fn lane_candidates(
         .bind(&lane.kind)
         .bind(lane.schema_version)
         .bind(tx.now)
-        .bind(serde_json::to_string(&gate.shut_tenants)?)
+        .bind(serde_json::to_string(gate.shut_tenants())?)
         .bind(limit as i64)
         .fetch_all(&mut *tx.connection)
         .await?;
@@ -273,7 +230,7 @@ async fn starving_candidates(
         .bind(tx.now.saturating_sub(patience))
         .bind(serde_json::to_string(&kinds)?)
         .bind(tx.now)
-        .bind(serde_json::to_string(&gate.shut_tenants)?)
+        .bind(serde_json::to_string(gate.shut_tenants())?)
         .bind(limit as i64)
         .fetch_all(&mut *tx.connection)
         .await?;
@@ -303,20 +260,13 @@ async fn lease(
         .into_iter()
         .map(|(row, spec)| (row.seq, (row, spec)))
         .collect();
-    let lease_ms = i64::try_from(request.lease.as_millis()).unwrap_or(i64::MAX);
     let mut leases = Vec::with_capacity(picked.len());
     for seq in picked {
         let Some((mut row, spec)) = loaded.remove(seq) else {
             continue;
         };
-        row.enter(Event::Fetch, tx.now, "fetch")?;
-        row.attempt += 1;
-        row.epoch += 1;
-        row.worker = Some(request.worker.clone());
-        row.lease_expires_at = Some(tx.now.saturating_add(lease_ms));
-        row.started_at = Some(tx.now);
-        row.kill_at = row.due_to_die_at();
-        match row.clone().into_lease(&spec) {
+        rules::fetch::lease(&mut row, request, tx.now)?;
+        match row::lease(row.clone(), &spec) {
             Ok(lease) => leases.push(lease),
             Err(error) => {
                 tracing::error!(job.id = %row.id, error = %error, "job cannot be read and is dead");

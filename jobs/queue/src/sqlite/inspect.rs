@@ -8,22 +8,23 @@ use super::{
     Database,
     engine::StepError,
     load,
-    row::{instant, read_id},
+    row::{read_id, record},
     scopes,
 };
 use crate::{
     Error, JobId, JobRecord, JobState, Result,
     broker::{Audit, JobEvent, JobFilter, Limits, Page, QueueStats, Scope},
+    rules::{
+        page::{page_limit, read_cursor, with_zeros},
+        row::instant,
+    },
 };
-
-/// The longest page.
-const MAX_PAGE: usize = 1_000;
 
 /// See [`crate::Broker::get`].
 pub(super) async fn get(database: &Database, id: JobId) -> Result<Option<JobRecord>> {
     let mut connection = reader(database).await?;
     match load::one_with_spec(&mut connection, id).await {
-        Ok((row, spec)) => row.into_record(&spec).map(Some),
+        Ok((row, spec)) => record(row, &spec).map(Some),
         Err(StepError::Broker(Error::NotFound(_))) => Ok(None),
         Err(error) => Err(error.into_error(database)),
     }
@@ -36,14 +37,8 @@ pub(super) async fn list(
     cursor: Option<&str>,
     limit: usize,
 ) -> Result<Page<JobRecord>> {
-    let limit = limit.clamp(1, MAX_PAGE);
-    let before: Option<i64> = cursor
-        .map(|cursor| {
-            cursor.parse().map_err(|_| {
-                Error::Invalid(format!("cursor `{cursor}` is not one that a page returned"))
-            })
-        })
-        .transpose()?;
+    let limit = page_limit(limit);
+    let before = read_cursor(cursor)?;
     let mut query = QueryBuilder::new("SELECT jobs.*, spec FROM jobs JOIN job_specs USING (seq)");
     push_filter(&mut query, filter);
     if let Some(before) = before {
@@ -64,7 +59,7 @@ pub(super) async fn list(
     for row in rows.iter().take(limit) {
         let (row, spec) = load::row_and_spec(row).map_err(|error| error.into_error(database))?;
         last = Some(row.seq);
-        items.push(row.into_record(&spec)?);
+        items.push(record(row, &spec)?);
     }
     Ok(Page {
         items,
@@ -259,11 +254,4 @@ fn read_state(row: &sqlx::sqlite::SqliteRow) -> Result<JobState, StepError> {
 
 fn state_count(row: &sqlx::sqlite::SqliteRow) -> Result<(JobState, u64), StepError> {
     Ok((read_state(row)?, row.try_get::<i64, _>("count")? as u64))
-}
-
-fn with_zeros(counts: &BTreeMap<JobState, u64>) -> Vec<(JobState, u64)> {
-    JobState::ALL
-        .into_iter()
-        .map(|state| (state, counts.get(&state).copied().unwrap_or(0)))
-        .collect()
 }

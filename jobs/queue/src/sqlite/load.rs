@@ -4,9 +4,9 @@ use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     engine::StepError,
-    row::{JobRow, hex},
+    row::{hex, read},
 };
-use crate::JobId;
+use crate::{JobId, rules::row::JobRow};
 
 /// Loads rows by `seq`, in no order; missing ones are left out.
 pub(super) async fn rows_by_seq(
@@ -17,7 +17,7 @@ pub(super) async fn rows_by_seq(
         .bind(serde_json::to_string(seqs)?)
         .fetch_all(connection)
         .await?;
-    Ok(rows.iter().map(JobRow::read).collect::<Result<_, _>>()?)
+    Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
 }
 
 /// Loads rows by id, in no order; missing ones are left out.
@@ -31,7 +31,7 @@ pub(super) async fn rows_by_id(
             .bind(serde_json::to_string(&ids)?)
             .fetch_all(connection)
             .await?;
-    Ok(rows.iter().map(JobRow::read).collect::<Result<_, _>>()?)
+    Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
 }
 
 /// Loads rows with their specs by `seq`, in no order.
@@ -63,5 +63,5 @@ pub(super) async fn one_with_spec(
 
 /// Splits a row of `SELECT jobs.*, spec`.
 pub(super) fn row_and_spec(row: &SqliteRow) -> Result<(JobRow, String), StepError> {
-    Ok((JobRow::read(row)?, row.try_get("spec")?))
+    Ok((read(row)?, row.try_get("spec")?))
 }

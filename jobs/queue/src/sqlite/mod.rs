@@ -1,7 +1,7 @@
 //! The contract on one SQLite file.
 //!
 //! Verbs that write are values that travel to `engine`, the one thread that writes; verbs that read use the pool of
-//! readers directly. Verbs decide in Rust (`row`, `changes`); statements longer than a line are in `queries/`.
+//! readers directly. Verbs decide in Rust ([`crate::rules`], `changes`); statements longer than a line are in `queries/`.
 
 mod changes;
 mod control;
@@ -16,15 +16,13 @@ mod row;
 mod scopes;
 mod submit;
 mod sweep;
-mod wake;
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
 pub use self::database::{Database, OpenOptions, WriteTurn};
-pub(crate) use self::submit::{body_hash, check as check_job, invalid};
-use self::{engine::Engine, wake::Wakers};
+use self::engine::Engine;
 use crate::{
     Broker, JobId, JobRecord, JobState, NewJob, Result,
     broker::{
@@ -32,38 +30,9 @@ use crate::{
         QueueStats, Renewal, Renewed, Rescued, Retention, Scope, Verdict,
     },
     clock::Clock,
+    options::BrokerOptions,
+    wake::Wakers,
 };
-
-/// The broker's limits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BrokerOptions {
-    /// Leases a job may lose before it is dead: crashed.
-    pub crash_budget: u32,
-    /// The largest payload as JSON, bytes.
-    pub max_payload_bytes: usize,
-    /// The largest result as JSON, bytes; a job whose result is larger is dead: permanent.
-    pub max_result_bytes: usize,
-    /// The largest checkpoint as JSON, bytes; a larger one is not kept.
-    pub max_checkpoint_bytes: usize,
-    /// Failed attempts kept with a job.
-    pub max_errors: usize,
-    /// A job that has been ready this long may overtake more urgent ones: every eighth fetched job of a queue is the
-    /// one that has waited longest.
-    pub starvation_after: Duration,
-}
-
-impl Default for BrokerOptions {
-    fn default() -> Self {
-        Self {
-            crash_budget: 3,
-            max_payload_bytes: 64 << 10,
-            max_result_bytes: 64 << 10,
-            max_checkpoint_bytes: 16 << 10,
-            max_errors: 10,
-            starvation_after: Duration::from_mins(1),
-        }
-    }
-}
 
 /// A [`Broker`] on a [`Database`].
 #[derive(Debug)]

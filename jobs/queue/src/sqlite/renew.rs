@@ -1,20 +1,17 @@
-//! Keeping leases, and what handlers report with them.
+//! Keeping leases.
 
 use std::{collections::HashMap, time::Duration};
 
 use async_trait::async_trait;
-use serde_json::Value;
 
 use super::{
-    BrokerOptions,
     engine::{StepError, Tx, Verb},
     load,
-    row::JobRow,
 };
 use crate::{
     JobId, JobState,
     broker::{Renewal, Renewed},
-    job::Progress,
+    rules::{self, fetch::lease_ms, row::JobRow},
 };
 
 /// See [`crate::Broker::renew`].
@@ -39,23 +36,12 @@ impl Verb for Renew {
             .into_iter()
             .map(|row| (row.id, row))
             .collect();
-        let lease_ms = i64::try_from(self.lease.as_millis()).unwrap_or(i64::MAX);
+        let lease_ms = lease_ms(self.lease);
         let mut answers = Vec::with_capacity(self.renewals.len());
         for renewal in &self.renewals {
-            let row = rows
-                .get_mut(&renewal.lease.id)
-                .filter(|row| row.state == JobState::Running && row.epoch == renewal.lease.epoch);
-            let Some(row) = row else {
-                answers.push(Renewed::Lost);
-                continue;
-            };
-            row.lease_expires_at = Some(tx.now.saturating_add(lease_ms));
-            set_progress(row, renewal.progress.as_ref())?;
-            set_checkpoint(row, renewal.checkpoint.as_ref(), tx.options)?;
-            answers.push(if row.cancel_requested {
-                Renewed::CancelRequested
-            } else {
-                Renewed::Kept
+            answers.push(match rows.get_mut(&renewal.lease.id) {
+                Some(row) => rules::renew::renew(row, renewal, lease_ms, tx.now, tx.options)?,
+                None => Renewed::Lost,
             });
         }
         for row in rows
@@ -66,36 +52,4 @@ impl Verb for Renew {
         }
         Ok(answers)
     }
-}
-
-/// Takes over new progress.
-pub(super) fn set_progress(row: &mut JobRow, progress: Option<&Progress>) -> Result<(), StepError> {
-    if let Some(progress) = progress {
-        row.progress = Some(serde_json::to_string(progress)?);
-    }
-    Ok(())
-}
-
-/// Takes over a new checkpoint, unless it is too large: then the one before stays, and the job repeats more work.
-pub(super) fn set_checkpoint(
-    row: &mut JobRow,
-    checkpoint: Option<&Value>,
-    options: &BrokerOptions,
-) -> Result<(), StepError> {
-    let Some(checkpoint) = checkpoint else {
-        return Ok(());
-    };
-    let text = serde_json::to_string(checkpoint)?;
-    if text.len() > options.max_checkpoint_bytes {
-        tracing::warn!(
-            job.id = %row.id,
-            job.kind = row.kind,
-            checkpoint_bytes = text.len(),
-            max_bytes = options.max_checkpoint_bytes,
-            "checkpoint is larger than queue.max_checkpoint_size and was not kept"
-        );
-        return Ok(());
-    }
-    row.checkpoint = Some(text);
-    Ok(())
 }

@@ -8,14 +8,12 @@ use sqlx::SqliteConnection;
 use super::{
     engine::{StepError, Tx, Verb},
     load,
-    row::{JobRow, hex},
+    row::{hex, read},
 };
 use crate::{
-    DeadReason, JobState,
+    JobState,
     broker::{Rescued, Retention},
-    job::ErrorClass,
-    outcome::JobError,
-    state::Event,
+    rules::{self, row::JobRow, sweep::before},
 };
 
 /// See [`crate::Broker::promote_due`].
@@ -38,19 +36,7 @@ impl Verb for PromoteDue {
         .await?;
         let killed = expired.len();
         for mut row in expired {
-            let (code, what) = if row.deadline.is_some_and(|deadline| deadline <= tx.now) {
-                ("job.deadline_passed", "it was not done by its deadline")
-            } else {
-                ("job.expired", "it was not started by its expires_at")
-            };
-            row.record_error(
-                ErrorClass::Expired,
-                JobError::new(code, what),
-                None,
-                tx.now,
-                tx.options.max_errors,
-            );
-            row.kill(Event::Expire, DeadReason::Expired, tx.now, "promote")?;
+            rules::sweep::expire(&mut row, tx.now, tx.options)?;
             tx.changes.push(row, tx.now);
         }
         tx.flush().await?;
@@ -63,7 +49,7 @@ impl Verb for PromoteDue {
         .await?;
         let promoted = due.len();
         for mut row in due {
-            row.enter(Event::Promote, tx.now, "promote")?;
+            rules::sweep::promote(&mut row, tx.now)?;
             tx.changes.push(row, tx.now);
         }
         Ok(killed + promoted)
@@ -89,47 +75,11 @@ impl Verb for RescueExpired {
         .await?;
         let mut rescued = Vec::with_capacity(lost.len());
         for mut row in lost {
-            let worker = row.worker.clone();
-            rescue(tx, &mut row)?;
-            rescued.push(Rescued {
-                id: row.id,
-                queue: row.queue.clone(),
-                kind: row.kind.clone(),
-                state: row.state,
-                worker,
-            });
+            rescued.push(rules::sweep::rescue(&mut row, tx.now, tx.options)?);
             tx.changes.push(row, tx.now);
         }
         Ok(rescued)
     }
-}
-
-/// Takes a job back. The loss is counted as a crash, not as an attempt, and the epoch grows, so that a worker which
-/// was only slow is refused.
-fn rescue(tx: &mut Tx<'_>, row: &mut JobRow) -> Result<(), StepError> {
-    let worker = row.worker.clone();
-    let holder = worker
-        .as_ref()
-        .map_or("its worker", crate::WorkerId::as_str);
-    let message = format!("the lease ran out: `{holder}` died, hung or was cut off");
-    row.record_error(
-        ErrorClass::Crash,
-        JobError::new("job.lease_lost", message),
-        worker.clone(),
-        tx.now,
-        tx.options.max_errors,
-    );
-    row.crashes += 1;
-    row.epoch += 1;
-    row.give_attempt_back();
-    if row.cancel_requested {
-        row.enter(Event::Cancel, tx.now, "rescue")?;
-    } else if row.crashes > tx.options.crash_budget {
-        row.kill(Event::Kill, DeadReason::Crashed, tx.now, "rescue")?;
-    } else {
-        row.enter(Event::Rescue, tx.now, "rescue")?;
-    }
-    Ok(())
 }
 
 /// See [`crate::Broker::prune`].
@@ -176,10 +126,6 @@ impl Verb for Prune {
     }
 }
 
-fn before(now: i64, keep: Duration) -> i64 {
-    now.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX))
-}
-
 async fn ended_before(
     tx: &mut Tx<'_>,
     state: JobState,
@@ -194,7 +140,7 @@ async fn ended_before(
     .bind(limit as i64)
     .fetch_all(&mut *tx.connection)
     .await?;
-    Ok(rows.iter().map(JobRow::read).collect::<Result<_, _>>()?)
+    Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
 }
 
 /// Deletes ended jobs; keys that outlive them keep the last state.

@@ -1,19 +1,14 @@
 //! Writes accepted jobs, one statement a table.
 
-use std::collections::HashSet;
-
 use serde::Serialize;
 use serde_json::json;
 use sqlx::SqliteConnection;
 
-use super::{
-    super::{
-        engine::{StepError, Tx},
-        row::{JobRow, hex},
-    },
-    check::Prepared,
+use super::super::{
+    engine::{StepError, Tx},
+    row::hex,
 };
-use crate::JobId;
+use crate::rules::{check::Prepared, submit};
 
 /// Takes unique keys, rows as a JSON array; used by submit and by retry.
 pub(in crate::sqlite) const TAKE_UNIQUE_KEYS: &str =
@@ -48,8 +43,8 @@ struct InsertedRow<'a> {
     kill_at: Option<i64>,
 }
 
-/// A job, its row, and the jobs it waits for.
-pub(super) type Accepted<'a> = (&'a Prepared, JobRow, HashSet<JobId>);
+/// A job as it was submitted, and what was decided about it.
+pub(super) type Accepted<'a> = (&'a Prepared, submit::Accepted);
 
 /// Writes them all.
 pub(super) async fn store(tx: &mut Tx<'_>, accepted: &[Accepted<'_>]) -> Result<(), StepError> {
@@ -64,8 +59,9 @@ pub(super) async fn store(tx: &mut Tx<'_>, accepted: &[Accepted<'_>]) -> Result<
         store_specs(tx.connection, part).await?;
         let tags: Vec<_> = part
             .iter()
-            .flat_map(|(prepared, row, _)| {
-                prepared.job.tags.iter().map(|tag| json!([tag, row.seq]))
+            .flat_map(|(prepared, job)| {
+                let tags = prepared.job.tags.iter();
+                tags.map(|tag| json!([tag, job.row.seq]))
             })
             .collect();
         insert(
@@ -76,7 +72,10 @@ pub(super) async fn store(tx: &mut Tx<'_>, accepted: &[Accepted<'_>]) -> Result<
         .await?;
         let dependencies: Vec<_> = part
             .iter()
-            .flat_map(|(_, row, waits_for)| waits_for.iter().map(|id| json!([hex(*id), row.seq])))
+            .flat_map(|(_, job)| {
+                let waits_for = job.waits_for.iter();
+                waits_for.map(|id| json!([hex(*id), job.row.seq]))
+            })
             .collect();
         insert(
             tx.connection,
@@ -86,8 +85,8 @@ pub(super) async fn store(tx: &mut Tx<'_>, accepted: &[Accepted<'_>]) -> Result<
         .await?;
         let keys: Vec<_> = part.iter().filter_map(unique_row).collect();
         insert(tx.connection, TAKE_UNIQUE_KEYS, &keys).await?;
-        for (_, row, _) in part {
-            tx.changes.accepted(row, tx.now);
+        for (_, job) in part {
+            tx.changes.accepted(&job.row, tx.now);
         }
     }
     sqlx::query("UPDATE job_totals SET accepted = accepted + ?1")
@@ -97,7 +96,8 @@ pub(super) async fn store(tx: &mut Tx<'_>, accepted: &[Accepted<'_>]) -> Result<
     Ok(())
 }
 
-fn inserted_row<'a>((prepared, row, _): &'a Accepted<'_>) -> InsertedRow<'a> {
+fn inserted_row<'a>((prepared, job): &'a Accepted<'_>) -> InsertedRow<'a> {
+    let row = &job.row;
     let limit = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
     InsertedRow {
         seq: row.seq,
@@ -123,7 +123,8 @@ fn inserted_row<'a>((prepared, row, _): &'a Accepted<'_>) -> InsertedRow<'a> {
     }
 }
 
-fn unique_row((_, row, _): &Accepted<'_>) -> Option<serde_json::Value> {
+fn unique_row((_, job): &Accepted<'_>) -> Option<serde_json::Value> {
+    let row = &job.row;
     let key = row.unique_key.as_ref()?;
     let expires_at = row
         .unique_ttl_ms
@@ -141,9 +142,9 @@ async fn store_specs(
 ) -> Result<(), StepError> {
     let mut rows = Vec::new();
     let mut bytes = 0;
-    for (index, (prepared, row, _)) in part.iter().enumerate() {
+    for (index, (prepared, job)) in part.iter().enumerate() {
         bytes += prepared.spec.len();
-        rows.push((row.seq, prepared.spec.as_str()));
+        rows.push((job.row.seq, prepared.spec.as_str()));
         if bytes >= BYTES_A_STATEMENT || index + 1 == part.len() {
             insert(
                 connection,

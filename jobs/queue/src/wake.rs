@@ -1,6 +1,6 @@
 //! Wakes whoever waits for work, queue by queue.
 //!
-//! One process has the file, so what becomes ready becomes ready here, and waking needs no polling. Each queue has a
+//! Where one process has all the jobs, what becomes ready becomes ready here, and waking needs no polling. Each queue has a
 //! [`Notify`]: all present waiters are woken, and one permit is kept for a caller that comes a moment too late.
 
 use std::{
@@ -13,20 +13,20 @@ use tokio::sync::Notify;
 
 /// The queues' notifications. A std mutex guards the map: sections are one lookup, and no await is held across.
 #[derive(Debug, Default)]
-pub(super) struct Wakers {
+pub(crate) struct Wakers {
     queues: Mutex<HashMap<String, Arc<Notify>>>,
 }
 
 impl Wakers {
     /// Something may have become ready in `queue`.
-    pub(super) fn wake(&self, queue: &str) {
+    pub(crate) fn wake(&self, queue: &str) {
         let notify = self.of(queue);
         notify.notify_waiters();
         notify.notify_one();
     }
 
     /// Something may have become ready anywhere: a pause or a limit was lifted.
-    pub(super) fn wake_all(&self) {
+    pub(crate) fn wake_all(&self) {
         let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
         for notify in queues.values() {
             notify.notify_waiters();
@@ -35,7 +35,7 @@ impl Wakers {
     }
 
     /// Returns when one of `queues` is woken, and at the latest after `timeout`.
-    pub(super) async fn wait(&self, queues: &[String], timeout: Duration) {
+    pub(crate) async fn wait(&self, queues: &[String], timeout: Duration) {
         if queues.is_empty() {
             tokio::time::sleep(timeout).await;
             return;

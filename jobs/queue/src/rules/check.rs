@@ -1,8 +1,6 @@
 //! Checks a job by itself, and serialises it.
 
-use crate::{NewJob, broker::Verdict};
-
-use super::super::BrokerOptions;
+use crate::{NewJob, broker::Verdict, options::BrokerOptions};
 
 /// The limits of a job's fields that no setting changes.
 const MAX_NAME_BYTES: usize = 128;
@@ -12,13 +10,16 @@ const MAX_ATTEMPTS: u32 = 100;
 const MAX_DEPENDENCIES: usize = 1_000;
 
 /// A job that may be stored as it is.
-pub(super) struct Prepared {
-    pub(super) job: NewJob,
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) job: NewJob,
     /// The job as JSON.
-    pub(super) spec: String,
-    pub(super) body_hash: String,
+    pub(crate) spec: String,
+    /// Of kind and payload: tells a repeated submit from another job under the same key.
+    pub(crate) body_hash: String,
 }
 
+/// The verdict on a job with a bad value.
 pub(crate) fn invalid(message: String) -> Verdict {
     Verdict::Rejected {
         code: "job.invalid".to_owned(),
@@ -98,7 +99,7 @@ pub(crate) fn body_hash(kind: &str, payload: &str) -> blake3::Hash {
 }
 
 /// Checks and serialises one job.
-pub(super) fn prepare(job: NewJob, options: &BrokerOptions) -> Result<Prepared, Verdict> {
+pub(crate) fn prepare(job: NewJob, options: &BrokerOptions) -> Result<Prepared, Verdict> {
     let payload = check(&job, options)?;
     Ok(Prepared {
         spec: serde_json::to_string(&job).map_err(|error| unserialisable(&error))?,

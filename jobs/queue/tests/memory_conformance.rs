@@ -1,0 +1,41 @@
+//! The memory broker does what every broker must.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops where something is missing"
+)]
+
+use std::{sync::Arc, time::Duration};
+
+use graphmill_queue::{
+    BrokerOptions,
+    clock::FakeClock,
+    conformance::{CRASH_BUDGET, Fixture, MAX_BYTES, MAX_ERRORS},
+    memory::MemoryBroker,
+};
+
+#[expect(
+    clippy::unused_async,
+    reason = "the suite asks for an async function: other brokers connect"
+)]
+async fn fixture() -> Fixture {
+    let clock = Arc::new(FakeClock::new("2026-01-02T03:04:05Z".parse().unwrap()));
+    let options = BrokerOptions {
+        crash_budget: CRASH_BUDGET,
+        max_payload_bytes: MAX_BYTES,
+        max_result_bytes: MAX_BYTES,
+        max_checkpoint_bytes: MAX_BYTES,
+        max_errors: MAX_ERRORS,
+        ..BrokerOptions::default()
+    };
+    Fixture {
+        broker: Arc::new(MemoryBroker::new(clock.clone(), options)),
+        advance: Box::new(move |time: Duration| {
+            clock.advance(time.try_into().unwrap());
+            Box::pin(async {})
+        }),
+        keep: Box::new(()),
+    }
+}
+
+graphmill_queue::conformance_tests!(fixture);
