@@ -1,11 +1,10 @@
-//! A job kind of one's own, run from a temporary SQLite file.
+//! A job kind of one's own, run in memory: nothing is installed, and nothing is left behind.
 
 use std::{sync::Arc, time::Duration};
 
 use graphmill_queue::{
-    BrokerOptions, Client, Job, JobContext, Outcome, Worker,
-    clock::SystemClock,
-    sqlite::{Database, OpenOptions, SqliteBroker},
+    Broker, BrokerOptions, Client, Job, JobContext, Outcome, Worker, clock::SystemClock,
+    memory::MemoryBroker,
 };
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -28,14 +27,11 @@ impl Job for CountWords {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let folder = tempfile::tempdir()?;
-    let database = Database::open(folder.path().join("jobs.db"), OpenOptions::default()).await?;
-    let broker = Arc::new(SqliteBroker::new(
-        database,
+    // Jobs that must outlive the process have a `SqliteBroker` here.
+    let broker: Arc<dyn Broker> = Arc::new(MemoryBroker::new(
         Arc::new(SystemClock),
         BrokerOptions::default(),
-    )?);
-
+    ));
     let text = "jobs that can be trusted, seen and steered".to_owned();
     let verdict = Client::new(broker.clone())
         .submit(CountWords { text })
@@ -51,7 +47,6 @@ async fn main() -> anyhow::Result<()> {
         .build()?;
     let running = tokio::spawn(worker.run(stop.clone()));
 
-    let broker: Arc<dyn graphmill_queue::Broker> = broker;
     let done = loop {
         match broker.get(id).await? {
             Some(job) if job.state.is_terminal() => break job,

@@ -10,14 +10,10 @@ use std::{sync::Arc, time::Duration};
 use graphmill_queue::{
     BrokerOptions,
     clock::FakeClock,
-    conformance::{CRASH_BUDGET, Fixture, MAX_BYTES, MAX_ERRORS},
+    conformance::{CRASH_BUDGET, Fixture, MAX_BYTES, MAX_ERRORS, model},
     memory::MemoryBroker,
 };
 
-#[expect(
-    clippy::unused_async,
-    reason = "the suite asks for an async function: other brokers connect"
-)]
 async fn fixture() -> Fixture {
     let clock = Arc::new(FakeClock::new("2026-01-02T03:04:05Z".parse().unwrap()));
     let options = BrokerOptions {
@@ -39,3 +35,8 @@ async fn fixture() -> Fixture {
 }
 
 graphmill_queue::conformance_tests!(fixture);
+
+#[test]
+fn the_broker_agrees_with_the_model() {
+    model::run(fixture, 10_000);
+}

@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 use graphmill_queue::{
     BrokerOptions,
     clock::FakeClock,
-    conformance::{CRASH_BUDGET, Fixture, MAX_BYTES, MAX_ERRORS},
+    conformance::{CRASH_BUDGET, Fixture, MAX_BYTES, MAX_ERRORS, model},
     sqlite::{Database, OpenOptions, SqliteBroker},
 };
 
@@ -40,3 +40,8 @@ async fn fixture() -> Fixture {
 }
 
 graphmill_queue::conformance_tests!(fixture);
+
+#[test]
+fn the_broker_agrees_with_the_model() {
+    model::run(fixture, 256);
+}

@@ -1,7 +1,8 @@
 //! What every broker must do, as cases that run on any of them.
 //!
 //! [`conformance_tests!`](crate::conformance_tests) makes one test a case from a function that builds a [`Fixture`]. A
-//! rule changes here first, then in the brokers. Cases panic with what was expected.
+//! rule changes here first, then in the brokers. Cases panic with what was expected. [`model::run`] looks for what no case
+//! thought of.
 
 #![expect(
     clippy::unwrap_used,
@@ -13,6 +14,7 @@ pub mod control;
 pub mod fetching;
 pub mod finishing;
 pub mod inspecting;
+pub mod model;
 pub mod submitting;
 pub mod time;
 

@@ -4,6 +4,71 @@
 //! for each question, so that fetch, promote and rescue cost O(log n) a job, however many there are. Where a job goes is
 //! decided by the same rules as in the [SQLite broker](crate::sqlite).
 //!
+//! # A test of one's own job kind
+//!
+//! A worker runs the job as it would in production: its state, its errors and its attempts are the broker's to tell.
+//!
+//! ```
+//! use std::{sync::Arc, time::Duration};
+//!
+//! use graphmill_queue::{
+//!     Broker, BrokerOptions, Client, Job, JobContext, JobState, Outcome, Worker,
+//!     clock::SystemClock, memory::MemoryBroker,
+//! };
+//! use serde::{Deserialize, Serialize};
+//! use tokio_util::sync::CancellationToken;
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct CountWords {
+//!     text: String,
+//! }
+//!
+//! impl Job for CountWords {
+//!     const KIND: &'static str = "text.count_words";
+//!     type Context = ();
+//!
+//!     async fn run(self, (): (), _: JobContext) -> Outcome {
+//!         let words = self.text.split_whitespace().count();
+//!         Outcome::Done(serde_json::json!({ "words": words }))
+//!     }
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let broker: Arc<dyn Broker> = Arc::new(MemoryBroker::new(
+//!     Arc::new(SystemClock),
+//!     BrokerOptions::default(),
+//! ));
+//! let job = CountWords { text: "three short words".to_owned() };
+//! let verdict = Client::new(broker.clone()).submit(job).await?;
+//! let id = verdict.id().expect("the job is accepted");
+//!
+//! let stop = CancellationToken::new();
+//! let worker = Worker::builder(broker.clone())
+//!     .register::<CountWords>()
+//!     .queue(CountWords::QUEUE, 1)
+//!     .build()?;
+//! let running = tokio::spawn(worker.run(stop.clone()));
+//! let done = loop {
+//!     match broker.get(id).await? {
+//!         Some(job) if job.state.is_terminal() => break job,
+//!         _ => tokio::time::sleep(Duration::from_millis(1)).await,
+//!     }
+//! };
+//! stop.cancel();
+//! running.await??;
+//!
+//! assert_eq!(done.state, JobState::Completed);
+//! assert_eq!(done.result, Some(serde_json::json!({ "words": 3 })));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What depends on time needs no waiting: give the broker a [`FakeClock`](crate::clock::FakeClock), move it, and call
+//! [`promote_due`](Broker::promote_due).
+//!
+//! # How it is built
+//!
 //! `core` holds the state and what follows from every change; each verb is one of its methods, and runs to its end under
 //! the lock. This module only takes the lock, and wakes whoever waits after it is free again.
 

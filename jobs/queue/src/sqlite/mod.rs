@@ -1,7 +1,7 @@
 //! The contract on one SQLite file.
 //!
 //! Verbs that write are values that travel to `engine`, the one thread that writes; verbs that read use the pool of
-//! readers directly. Verbs decide in Rust ([`crate::rules`], `changes`); statements longer than a line are in `queries/`.
+//! readers directly. Verbs decide in Rust (`rules`, `changes`); statements longer than a line are in `queries/`.
 
 mod changes;
 mod control;
