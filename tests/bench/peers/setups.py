@@ -34,7 +34,9 @@ PEERS = [
     Peer("arq", "python", "arq_app", "{bin}/python arq_app.py".split(), share=0.15),
     Peer("taskiq", "python", "taskiq_app", [*TASKIQ.split(), "taskiq_app:broker"], share=0.3),
     Peer("huey", "python", "huey_app", "{bin}/huey_consumer huey_app.huey -w 4 -k thread -n -q".split(), share=0.3),
+    Peer("bullmq", "node", "bullmq.js", ["node", "{app}", "worker"]),
+    Peer("bee_queue", "node", "bee_queue.js", ["node", "{app}", "worker"]),
 ]
 
 # Who is also drained through the proxy unless --rtt-peers says otherwise.
-RTT_PEERS = ["celery"]
+RTT_PEERS = ["celery", "bullmq", "bee_queue"]
