@@ -36,6 +36,8 @@ PEERS = [
     Peer("huey", "python", "huey_app", "{bin}/huey_consumer huey_app.huey -w 4 -k thread -n -q".split(), share=0.3),
     Peer("bullmq", "node", "bullmq.js", ["node", "{app}", "worker"]),
     Peer("bee_queue", "node", "bee_queue.js", ["node", "{app}", "worker"]),
+    Peer("apalis", "rust", "peer-apalis", ["{app}", "worker"], share=0.2),
+    Peer("apalis_unlocked", "rust", "peer-apalis", ["{app}", "worker"], environment={"PEERS_UNLOCKED": "1"}),
 ]
 
 # Who is also drained through the proxy unless --rtt-peers says otherwise.
