@@ -67,13 +67,13 @@ def markdown(report):
         ]
         ratios.append([heading, *cells])
     best = "ours" if "ours" in peers else "the best"
-    others = [number for run in report["runs"] for result in run.values() if (number := result.get("foreign_cores"))]
+    others = [result["foreign_cores"] for run in report["runs"] for result in run.values() if "foreign_cores" in result]
+    busy = f"; others used up to {max(others):.2f} cores during the drains" if others else ""
     text = [
         f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, kernel {machine['kernel']}, "
         f"Redis {machine['redis']} without persistence, Python {machine['python']}, Node {machine['node']}. "
         f"Medians of {settings['runs']} interleaved runs, {settings['jobs']:,} jobs (slow peers fewer). "
-        f"Load before the first: {machine['load_before']}; others used up to {max(others, default=0):.2f} cores "
-        "during the drains.",
+        f"Load before the first: {machine['load_before']}{busy}.",
         _table(["", *peers], rows),
         f"How many times {best} is better than each; above 1 is better for {best}, be the figure a rate or a cost:",
         _table(["", *peers], ratios),
