@@ -1,8 +1,8 @@
 use graphmill_queue::{
     Broker, Client, Job, JobContext, JobState, Outcome, Worker,
     broker::{JobFilter, MAX_SUBMIT},
-    redis::{RedisBroker, RedisOptions},
     options::BrokerOptions,
+    redis::{RedisBroker, RedisOptions},
 };
 use serde::{Deserialize, Serialize};
 use std::{

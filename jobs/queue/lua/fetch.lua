@@ -97,27 +97,6 @@ local FRESH = '\0\1\0\0\1\0\0\0' -- no reason, first attempt, no crash, first ep
 local begun = now_8 .. string.rep('\0', 8) .. worker
 local text_bytes = pack('<H', 38 + #worker)
 
--- Takes up to `most` ids off a lane; what is not ready any more falls away.
-local function pop(position, lane, most)
-    local ids = {}
-    while #ids < most and position.head <= position.tail do
-        local field = lane .. ':' .. position.head
-        local block = call('HGET', k_ready, field) or ''
-        local wanted = most - #ids
-        local here = min(wanted, #block / 16)
-        for n = 0, here - 1 do
-            ids[#ids + 1] = sub(block, n * 16 + 1, n * 16 + 16)
-        end
-        if here * 16 < #block then
-            call('HSET', k_ready, field, sub(block, here * 16 + 1))
-        else
-            call('HDEL', k_ready, field)
-            position.head = position.head + 1
-        end
-    end
-    return ids
-end
-
 local function may_start(job, spec)
     if job.st ~= 'r' then
         return false
@@ -136,7 +115,7 @@ local function serve(lane, most)
     local info = lane_info(lane)
     local taken = 0
     while taken < most and position.head <= position.tail do
-        local ids = pop(position, lane, most - taken)
+        local ids = lane_pop(position, lane, most - taken)
         local specs = call('HMGET', k_spec, unpack(ids))
         local texts = call('HMGET', k_state, unpack(ids))
         for n = 1, #ids do
@@ -179,13 +158,8 @@ local function serve(lane, most)
     end
     local weight = rules['t' .. info[4]] and rules['t' .. info[4]][5] or 1
     call('HSET', k_lanes, 'v' .. info[1], digits(pass))
-    local since
-    if position.head <= position.tail then
-        local next_id = sub(call('HGET', k_ready, lane .. ':' .. position.head) or '', 1, 16)
-        local next_job = load(next_id)
-        since = next_job and next_job.run_at
-    end
-    lane_moved(lane, position.head, position.tail, pass + taken * floor(100 / weight), since)
+    lane_moved(lane, position.head, position.tail, pass + taken * floor(100 / weight),
+        ready_since(position, lane))
     if taken > 0 then
         count('r', lane, -taken)
         count('R', lane, taken)

@@ -8,22 +8,14 @@
 use std::{sync::Arc, time::Duration};
 
 use graphmill_queue::{
-    BrokerOptions,
     clock::FakeClock,
-    conformance::{CRASH_BUDGET, Fixture, MAX_BYTES, MAX_ERRORS, model},
+    conformance::{self, Fixture, model},
     memory::MemoryBroker,
 };
 
 async fn fixture() -> Fixture {
     let clock = Arc::new(FakeClock::new("2026-01-02T03:04:05Z".parse().unwrap()));
-    let options = BrokerOptions {
-        crash_budget: CRASH_BUDGET,
-        max_payload_bytes: MAX_BYTES,
-        max_result_bytes: MAX_BYTES,
-        max_checkpoint_bytes: MAX_BYTES,
-        max_errors: MAX_ERRORS,
-        ..BrokerOptions::default()
-    };
+    let options = conformance::options();
     Fixture {
         broker: Arc::new(MemoryBroker::new(clock.clone(), options)),
         advance: Box::new(move |time: Duration| {
@@ -38,5 +30,5 @@ graphmill_queue::conformance_tests!(fixture);
 
 #[test]
 fn the_broker_agrees_with_the_model() {
-    model::run(fixture, 10_000);
+    model::run(fixture, model::Variant::default(), 10_000);
 }

@@ -6,13 +6,18 @@
     reason = "a test stops where something is missing, and says which case it ran"
 )]
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use graphmill_queue::{
     clock::FakeClock,
-    conformance::{CRASH_BUDGET, Fixture, MAX_BYTES, MAX_ERRORS},
+    conformance::{self, Fixture, model},
     redis::{RedisBroker, RedisOptions},
-    options::BrokerOptions,
 };
 use graphmill_servers::{
     cluster::Cluster,
@@ -22,14 +27,7 @@ use graphmill_servers::{
 
 fn fixture(url: String, prefix: &str, keep: Box<dyn std::any::Any + Send + Sync>) -> Fixture {
     let clock = Arc::new(FakeClock::new("2026-01-02T03:04:05Z".parse().unwrap()));
-    let options = BrokerOptions {
-        crash_budget: CRASH_BUDGET,
-        max_payload_bytes: MAX_BYTES,
-        max_result_bytes: MAX_BYTES,
-        max_checkpoint_bytes: MAX_BYTES,
-        max_errors: MAX_ERRORS,
-        ..BrokerOptions::default()
-    };
+    let options = conformance::options();
     let redis = RedisOptions {
         prefix: prefix.to_owned(),
         ..RedisOptions::new(url)
@@ -51,6 +49,22 @@ async fn one_server() -> Fixture {
 }
 
 graphmill_queue::conformance_tests!(one_server);
+
+#[test]
+fn the_broker_agrees_with_the_model() {
+    let server = Redis::start(Persistence::None);
+    let cases = AtomicU32::new(0);
+    let start = || {
+        let case = cases.fetch_add(1, Ordering::SeqCst);
+        let fixture = fixture(server.url(), &format!("case-{case}"), Box::new(()));
+        async move { fixture }
+    };
+    let variant = model::Variant {
+        reach: model::Reach::Queue,
+        fetch_promotes: true,
+    };
+    model::run(start, variant, 256);
+}
 
 async fn behind_sentinel(set: &SentinelSet, case: &str) -> Fixture {
     fixture(set.url(), case, Box::new(()))

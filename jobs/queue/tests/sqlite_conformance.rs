@@ -8,9 +8,8 @@
 use std::{sync::Arc, time::Duration};
 
 use graphmill_queue::{
-    BrokerOptions,
     clock::FakeClock,
-    conformance::{CRASH_BUDGET, Fixture, MAX_BYTES, MAX_ERRORS, model},
+    conformance::{self, Fixture, model},
     sqlite::{Database, OpenOptions, SqliteBroker},
 };
 
@@ -20,14 +19,7 @@ async fn fixture() -> Fixture {
     let database = Database::open(folder.path().join("queue.db"), OpenOptions::default())
         .await
         .unwrap();
-    let options = BrokerOptions {
-        crash_budget: CRASH_BUDGET,
-        max_payload_bytes: MAX_BYTES,
-        max_result_bytes: MAX_BYTES,
-        max_checkpoint_bytes: MAX_BYTES,
-        max_errors: MAX_ERRORS,
-        ..BrokerOptions::default()
-    };
+    let options = conformance::options();
     let broker = SqliteBroker::new(database, clock.clone(), options).unwrap();
     Fixture {
         broker: Arc::new(broker),
@@ -43,5 +35,5 @@ graphmill_queue::conformance_tests!(fixture);
 
 #[test]
 fn the_broker_agrees_with_the_model() {
-    model::run(fixture, 256);
+    model::run(fixture, model::Variant::default(), 256);
 }

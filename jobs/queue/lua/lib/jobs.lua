@@ -89,6 +89,15 @@ local function load_many(ids)
     return jobs
 end
 
+-- Returns since when the first job of a lane has been ready, nil for unknown.
+local function ready_since(position, lane)
+    if position.head > position.tail then
+        return nil
+    end
+    local first = load(sub(call('HGET', k_ready, lane .. ':' .. position.head) or '', 1, 16))
+    return first and first.run_at
+end
+
 local function save(job)
     states[#states + 1] = job.id
     states[#states + 1] = write_state(job)
@@ -278,7 +287,8 @@ local function settle_dependants()
     end
 end
 
--- `events` STREAM: ms-n of the first of its events → e: each id c16, state c1, attempt H, lane I4, reason B.
+-- `events` STREAM: ms-n of the first of its events → e: each id c16, state c1, attempt H, lane I4, reason B; t: when it
+-- happened. The ms of the place is that or, where a reader has closed it, later.
 local function write_events()
     if #events == 0 then
         return
@@ -287,8 +297,10 @@ local function write_events()
     local ms, n = tonumber(last[1] or 0), tonumber(last[2] or 0)
     if now > ms then
         ms, n = now, 0
+    elseif n + #events >= 16384 then
+        ms, n = ms + 1, 0
     end
-    call('XADD', k_events, 'MAXLEN', '~', '10000', digits(ms) .. '-' .. (n + 1), 'e', concat(events))
+    call('XADD', k_events, 'MAXLEN', '~', '10000', digits(ms) .. '-' .. (n + 1), 'e', concat(events), 't', digits(now))
     call('HSET', k_meta, 'event_ms', digits(ms), 'event_n', n + #events)
     events = {}
 end

@@ -105,6 +105,27 @@ local function lane_push_front(lane, ids, since)
     lane_moved(lane, head, tail, pass, since)
 end
 
+-- Takes up to `most` ids off a lane; what is not ready any more falls away.
+local function lane_pop(position, lane, most)
+    local ids = {}
+    while #ids < most and position.head <= position.tail do
+        local field = lane .. ':' .. position.head
+        local block = call('HGET', k_ready, field) or ''
+        local wanted = most - #ids
+        local here = min(wanted, #block / 16)
+        for n = 0, here - 1 do
+            ids[#ids + 1] = sub(block, n * 16 + 1, n * 16 + 16)
+        end
+        if here * 16 < #block then
+            call('HSET', k_ready, field, sub(block, here * 16 + 1))
+        else
+            call('HDEL', k_ready, field)
+            position.head = position.head + 1
+        end
+    end
+    return ids
+end
+
 -- Wakes one worker that waits; it wakes the next where there is more than it takes.
 local function wake()
     if call('LLEN', k_wake) == 0 then

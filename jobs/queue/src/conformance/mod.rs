@@ -42,6 +42,18 @@ pub const MAX_BYTES: usize = 4_096;
 /// Errors kept with a job.
 pub const MAX_ERRORS: usize = 5;
 
+/// The limits that a broker under test is built with.
+pub fn options() -> crate::BrokerOptions {
+    crate::BrokerOptions {
+        crash_budget: CRASH_BUDGET,
+        max_payload_bytes: MAX_BYTES,
+        max_result_bytes: MAX_BYTES,
+        max_checkpoint_bytes: MAX_BYTES,
+        max_errors: MAX_ERRORS,
+        ..crate::BrokerOptions::default()
+    }
+}
+
 /// A broker under test, and its time.
 pub struct Fixture {
     /// Empty at the start of each case.

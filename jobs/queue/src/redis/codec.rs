@@ -299,7 +299,6 @@ pub(super) struct State {
     pub(super) attempt: u32,
     pub(super) crashes: u32,
     pub(super) epoch: u64,
-    pub(super) lane: u32,
     pub(super) run_at: i64,
     pub(super) started_at: i64,
     pub(super) finished_at: i64,
@@ -316,8 +315,10 @@ impl State {
             attempt: u32::from(reader.u16()?),
             crashes: u32::from(reader.u8()?),
             epoch: u64::from(reader.u32()?),
-            lane: reader.u32()?,
-            run_at: reader.ms()?,
+            run_at: {
+                reader.u32()?; // the lane, which the spec has too
+                reader.ms()?
+            },
             started_at: reader.ms()?,
             finished_at: reader.ms()?,
             worker: String::from_utf8_lossy(reader.rest()).into_owned(),
@@ -325,7 +326,7 @@ impl State {
     }
 
     /// A job that was never fetched and waits for nothing has no record of its state.
-    fn fresh(lane: u32, submitted_at: i64) -> Self {
+    fn fresh(submitted_at: i64) -> Self {
         Self {
             state: JobState::Ready,
             flags: 0,
@@ -333,7 +334,6 @@ impl State {
             attempt: 0,
             crashes: 0,
             epoch: 0,
-            lane,
             run_at: submitted_at,
             started_at: 0,
             finished_at: 0,
@@ -382,7 +382,7 @@ pub(super) fn read_record(
 ) -> Result<JobRecord> {
     let json = |error: serde_json::Error| Error::Corrupt(format!("job `{id}`: {error}"));
     let mut reader = Reader::new(spec);
-    let lane_number = reader.u32()?;
+    reader.u32()?; // the lane: the caller knows it
     let submitted_at = reader.ms()?;
     let flags = reader.u8()?;
     let max_attempts = u32::from(reader.u16()?);
@@ -405,7 +405,7 @@ pub(super) fn read_record(
     };
     let state = match state {
         Some(bytes) => State::read(bytes)?,
-        None => State::fresh(lane_number, submitted_at),
+        None => State::fresh(submitted_at),
     };
     if state.flags & flag::LIFTED != 0 {
         (expires_at, deadline) = (0, 0);

@@ -7,6 +7,7 @@ use redis::Value;
 use super::{
     CHUNK, Shared,
     codec::{self, Notes, Reader},
+    link::Arguments,
     queues::read_lanes,
     reply, scripts,
 };
@@ -48,21 +49,36 @@ impl Shared {
         queue: &str,
         free: usize,
     ) -> Result<Vec<Lease>> {
+        let arguments = self.fetch_arguments(request, free);
+        // Not repeated: what a first call leased without an answer comes back when its lease runs out.
+        let answer = self
+            .link
+            .eval(&scripts::FETCH, queue, &arguments, false)
+            .await?;
+        self.fetched(request, queue, answer).await
+    }
+
+    pub(super) fn fetch_arguments(&self, request: &FetchRequest, free: usize) -> Arguments {
         let mut arguments = self.arguments();
         arguments
             .push(request.worker.as_str())
-            .push_number(free)
+            .push_number(free.min(CHUNK))
             .push_number(request.lease.as_millis())
             .push_number(self.options.starvation_after.as_millis())
             .push_number(request.kinds.len());
         for (kind, version) in &request.kinds {
             arguments.push(kind).push_number(version);
         }
-        // Not repeated: what a first call leased without an answer comes back when its lease runs out.
-        let answer = self
-            .link
-            .eval(&scripts::FETCH, queue, &arguments, false)
-            .await?;
+        arguments
+    }
+
+    /// Takes over what `fetch.lua` answered.
+    pub(super) async fn fetched(
+        &self,
+        request: &FetchRequest,
+        queue: &str,
+        answer: Value,
+    ) -> Result<Vec<Lease>> {
         let [until_next, lanes, jobs, notes] = reply::parts(answer)?;
         self.wakers
             .note_due(queue, reply::number(until_next)?, good_for(request.lease));

@@ -7,12 +7,13 @@ use std::{
 };
 
 use rand::Rng;
+use redis::Value;
 use serde_json::Value as Json;
 
 use super::{CHUNK, Shared, codec, link::Arguments, reply, scripts};
 use crate::{
     Error, JobId, Outcome, Result,
-    broker::{AttemptEnd, Finish, Finished, LeaseRef, Renewal, Renewed},
+    broker::{AttemptEnd, FetchRequest, Finish, Finished, Lease, LeaseRef, Renewal, Renewed},
     job::{ErrorClass, Progress},
     outcome::JobError,
 };
@@ -50,37 +51,110 @@ fn json(value: &impl serde::Serialize) -> Result<String> {
 
 impl Shared {
     /// See [`crate::Broker::finish`].
-    pub(super) async fn finish(&self, finishes: &[Finish]) -> Result<Vec<Finished>> {
-        let mut answers = vec![Finished::Refused; finishes.len()];
+    pub(super) async fn finish(
+        &self,
+        finishes: &[Finish],
+        then_fetch: Option<&FetchRequest>,
+    ) -> Result<(Vec<Finished>, Vec<Lease>)> {
         let leases: Vec<_> = finishes.iter().map(|finish| finish.lease).collect();
-        for (queue, places) in self.by_queue(&leases).await? {
-            for places in places.chunks(CHUNK) {
-                let some: Vec<_> = places.iter().map(|place| &finishes[*place]).collect();
-                let ended = self.finish_some(&queue, &some).await?;
-                for (place, answer) in places.iter().zip(ended) {
-                    answers[*place] = answer;
-                }
+        let by_queue = self.by_queue(&leases).await?;
+        let (answers, fetched) = match (by_queue.iter().next(), then_fetch) {
+            // What a worker asks: one queue, not more than a script takes. One round trip.
+            (Some((queue, places)), Some(request))
+                if by_queue.len() == 1
+                    && places.len() <= CHUNK
+                    && matches!(&request.slots[..], [slots] if slots.queue == **queue && slots.free > 0) =>
+            {
+                self.finish_and_fetch(finishes, queue, places, request)
+                    .await?
             }
-        }
+            _ => {
+                let answers = self.finish_all(finishes, &by_queue).await?;
+                let fetched = match then_fetch {
+                    Some(request) => self.fetch(request).await,
+                    None => Ok(Vec::new()),
+                };
+                (answers, fetched)
+            }
+        };
         let mut leased = self.leased();
         for lease in &leases {
             leased.remove(&lease.id);
         }
+        drop(leased);
+        // What was stored must be told even where the fetch failed; the next fetch says why again.
+        let fetched = fetched.unwrap_or_else(|error| {
+            tracing::warn!(error = %error, "the fetch after a finish failed");
+            Vec::new()
+        });
+        Ok((answers, fetched))
+    }
+
+    async fn finish_all(
+        &self,
+        finishes: &[Finish],
+        by_queue: &BTreeMap<Arc<str>, Vec<usize>>,
+    ) -> Result<Vec<Finished>> {
+        let mut answers = vec![Finished::Refused; finishes.len()];
+        for (queue, places) in by_queue {
+            for places in places.chunks(CHUNK) {
+                let (arguments, order) = self.finish_arguments(finishes, places)?;
+                let answer = self
+                    .link
+                    .eval(&scripts::FINISH, queue, &arguments, true)
+                    .await?;
+                self.finished(queue, answer, &order, &mut answers).await?;
+            }
+        }
         Ok(answers)
     }
 
-    async fn finish_some(&self, queue: &str, finishes: &[&Finish]) -> Result<Vec<Finished>> {
+    async fn finish_and_fetch(
+        &self,
+        finishes: &[Finish],
+        queue: &str,
+        places: &[usize],
+        request: &FetchRequest,
+    ) -> Result<(Vec<Finished>, Result<Vec<Lease>>)> {
+        let (arguments, order) = self.finish_arguments(finishes, places)?;
+        let free = request.slots.first().map_or(0, |slots| slots.free);
+        let fetch_arguments = self.fetch_arguments(request, free);
+        let (finished, fetched) = self
+            .link
+            .eval_both(
+                queue,
+                (&scripts::FINISH, &arguments),
+                (&scripts::FETCH, &fetch_arguments),
+            )
+            .await?;
+        // Read first, so that no lease is forgotten whatever becomes of the rest.
+        let fetched = match fetched {
+            Ok(answer) => self.fetched(request, queue, answer).await,
+            Err(error) => Err(error),
+        };
+        let mut answers = vec![Finished::Refused; finishes.len()];
+        self.finished(queue, finished?, &order, &mut answers)
+            .await?;
+        Ok((answers, fetched))
+    }
+
+    /// Writes ends as arguments of `finish.lua`; returns also their places in the order in which the script answers: plain
+    /// ones first.
+    fn finish_arguments(
+        &self,
+        finishes: &[Finish],
+        places: &[usize],
+    ) -> Result<(Arguments, Vec<usize>)> {
         let mut arguments = self.arguments();
         arguments.push_number(self.options.max_errors);
-        // Places in the order in which the script answers: plain ones first.
-        let (mut plain, mut places, mut others) = (Vec::new(), Vec::new(), Vec::new());
-        for (place, finish) in finishes.iter().enumerate() {
-            let end = self.end_of(finish)?;
+        let (mut plain, mut order, mut others) = (Vec::new(), Vec::new(), Vec::new());
+        for place in places {
+            let end = self.end_of(&finishes[*place])?;
             if end.is_plain() {
-                push_lease(&mut plain, finish.lease);
-                places.push(place);
+                push_lease(&mut plain, finishes[*place].lease);
+                order.push(*place);
             } else {
-                others.push((place, end));
+                others.push((*place, end));
             }
         }
         arguments.push_owned(plain);
@@ -94,31 +168,37 @@ impl Shared {
                 arguments.push(value);
             }
             arguments.push(end.progress).push(end.checkpoint);
-            places.push(place);
+            order.push(place);
         }
-        let answer = self
-            .link
-            .eval(&scripts::FINISH, queue, &arguments, true)
-            .await?;
+        Ok((arguments, order))
+    }
+
+    /// Takes over what `finish.lua` answered.
+    async fn finished(
+        &self,
+        queue: &str,
+        answer: Value,
+        order: &[usize],
+        answers: &mut [Finished],
+    ) -> Result<()> {
         let [letters, outbox] = reply::parts(answer)?;
         let letters = reply::bytes(letters)?;
-        if letters.len() != places.len() {
+        if letters.len() != order.len() {
             return Err(Error::Corrupt(format!(
                 "{} answers for {} ends",
                 letters.len(),
-                places.len()
+                order.len()
             )));
         }
-        let mut answers = vec![Finished::Refused; finishes.len()];
-        for (place, letter) in places.into_iter().zip(letters) {
+        for (place, letter) in order.iter().zip(letters) {
             if letter != b'-' {
-                answers[place] = Finished::Stored(codec::state_of_letter(letter)?);
+                answers[*place] = Finished::Stored(codec::state_of_letter(letter)?);
             }
         }
         if reply::number(outbox)? == 1 {
             self.deliver_or_leave(queue).await;
         }
-        Ok(answers)
+        Ok(())
     }
 
     fn end_of(&self, finish: &Finish) -> Result<End> {

@@ -205,9 +205,12 @@ fn describe(queue: String, stats: &Stats) -> Result<QueueStats> {
         Some(rule) => read_rule(rule)?,
         None => (false, Limits::default()),
     };
+    let any_ready = counts.get(&JobState::Ready).is_some_and(|count| *count > 0);
+    // Ready jobs that no lane has any more were found to have expired, and wait for the next tick.
+    let oldest_ms = any_ready.then(|| stats.oldest_ms.unwrap_or(0).max(0));
     Ok(QueueStats {
         counts: with_zeros(&counts),
-        oldest_ready_s: stats.oldest_ms.map(|ms| ms.max(0) as f64 / 1e3),
+        oldest_ready_s: oldest_ms.map(|ms| ms as f64 / 1e3),
         backlog_s: backlog_ms / 1e3,
         paused,
         limits,

@@ -1,7 +1,8 @@
 //! The keys of a queue: the one place where a key is spelled. What each holds is written above the scripts in `lua/`.
 //!
-//! `<prefix>:{<queue>}:<name>`: the braces make Redis Cluster keep all keys of a queue in one slot. Two keys belong to the
-//! installation and not to a queue: the set of queues, and the pauses and limits that new queues take over.
+//! `<prefix>:{<queue>}:<name>`: the braces make Redis Cluster keep all keys of a queue in one slot. Three keys belong to
+//! the installation and not to a queue: the set of queues, the pauses and limits that new queues take over, and how far
+//! events were read.
 
 /// Names of the keys of one queue, as the scripts call them.
 pub(super) const NAMES: [&str; 30] = [
@@ -43,14 +44,22 @@ pub(super) fn queue_key(prefix: &str, queue: &str, name: &str) -> String {
     format!("{prefix}:{{{queue}}}:{name}")
 }
 
-/// SET of the queues that have or had jobs.
+/// HASH of the queues that have or had jobs: name → number, and under [`QUEUE_COUNTER`] the largest number.
 pub(super) fn queues_key(prefix: &str) -> String {
     format!("{prefix}:queues")
 }
 
+/// No queue has this name: see [`check_queue`].
+pub(super) const QUEUE_COUNTER: &str = "{}";
+
 /// HASH of the pauses and limits of kinds and tenants, which hold in every queue.
 pub(super) fn rules_key(prefix: &str) -> String {
     format!("{prefix}:rules")
+}
+
+/// The ms before which events were read.
+pub(super) fn horizon_key(prefix: &str) -> String {
+    format!("{prefix}:horizon")
 }
 
 /// Says why a queue's name cannot be part of a key.

@@ -35,6 +35,13 @@ impl Connection {
         // The client gives the server's errors as values.
         answer.and_then(Value::extract_error)
     }
+
+    async fn call_both(&mut self, pipeline: &redis::Pipeline) -> Result<Vec<Value>, RedisError> {
+        match self {
+            Self::Node(node) => node.req_packed_commands(pipeline, 0, 2).await,
+            Self::Cluster(cluster) => cluster.req_packed_commands(pipeline, 0, 2).await,
+        }
+    }
 }
 
 /// Makes connections.
@@ -212,8 +219,60 @@ impl Link {
                 let by_text = self.command(script, queue, arguments, "EVAL", &script.text);
                 self.call(&by_text, repeat).await
             }
+            Err(Error::Corrupt(message)) => {
+                Err(Error::Corrupt(format!("{}.lua: {message}", script.name)))
+            }
             answer => answer,
         }
+    }
+
+    /// Runs two scripts on a queue, the second right after the first, in one round trip. Nothing is repeated.
+    pub(super) async fn eval_both(
+        &self,
+        queue: &str,
+        first: (&Script, &Arguments),
+        second: (&Script, &Arguments),
+    ) -> Result<(Result<Value>, Result<Value>)> {
+        let mut pipeline = redis::pipe();
+        for (script, arguments) in [first, second] {
+            let hash = script.script.get_hash();
+            pipeline.add_command(self.command(script, queue, arguments, "EVALSHA", hash));
+        }
+        let (generation, mut connection) =
+            self.connection().await.map_err(|error| error_of(&error))?;
+        let answers = match Box::pin(connection.call_both(&pipeline)).await {
+            Ok(answers) => answers,
+            Err(error) => {
+                if breaks(&error) {
+                    self.broken(generation).await;
+                }
+                return Err(error_of(&error));
+            }
+        };
+        let [one, two]: [Value; 2] = answers
+            .try_into()
+            .map_err(|_| Error::Corrupt("two calls did not have two answers".to_owned()))?;
+        let answer = |value: Value| value.extract_error().map_err(|error| error_of(&error));
+        let (one, two) = (answer(one), answer(two));
+        for answer in [&one, &two] {
+            if let Err(Error::Unavailable(_)) = answer {
+                // A failover answers like this; a new connection finds the new master.
+                self.broken(generation).await;
+            }
+        }
+        let missing = |answer: &Result<Value>| matches!(answer, Err(Error::Invalid(message)) if message == NO_SCRIPT);
+        // The server has lost its scripts: what did not run runs now, still in this order.
+        let one = if missing(&one) {
+            self.eval(first.0, queue, first.1, true).await
+        } else {
+            one
+        };
+        let two = if missing(&two) && one.is_ok() {
+            self.eval(second.0, queue, second.1, false).await
+        } else {
+            two
+        };
+        Ok((one, two))
     }
 
     fn command(
@@ -227,7 +286,10 @@ impl Link {
         let mut command = redis::cmd(verb);
         command.arg(what).arg(script.keys.len());
         for name in &script.keys {
-            command.arg(self.key(queue, name));
+            command.arg(match *name {
+                "horizon" => keys::horizon_key(self.prefix()),
+                name => self.key(queue, name),
+            });
         }
         for argument in &arguments.0 {
             command.arg(argument.as_slice());

@@ -179,18 +179,7 @@ impl Broker for RedisBroker {
         finishes: &[Finish],
         then_fetch: Option<&FetchRequest>,
     ) -> Result<(Vec<Finished>, Vec<Lease>)> {
-        let Some(request) = then_fetch else {
-            return Ok((self.shared.finish(finishes).await?, Vec::new()));
-        };
-        // Both go out on one connection before the first answer is there: one round trip, in this order.
-        let (finished, leases) =
-            tokio::join!(self.shared.finish(finishes), self.shared.fetch(request));
-        // What was stored must be told even where the fetch failed; the next fetch will say why.
-        let leases = leases.unwrap_or_else(|error| {
-            tracing::warn!(error = %error, "fetch after a finish failed");
-            Vec::new()
-        });
-        Ok((finished?, leases))
+        self.shared.finish(finishes, then_fetch).await
     }
 
     async fn promote_due(&self, limit: usize) -> Result<usize> {

@@ -1,7 +1,7 @@
 //! Which queues there are, which lanes they have, and what must hold in all of them.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::{Duration, Instant},
 };
@@ -25,7 +25,8 @@ pub(super) struct Queues {
 
 #[derive(Default)]
 struct Known {
-    names: BTreeSet<String>,
+    /// With their numbers, which are small and never change; 0 where this process only knows the name.
+    names: BTreeMap<String, u32>,
     /// Queues this process has registered itself.
     registered: BTreeSet<String>,
     read_at: Option<Instant>,
@@ -42,13 +43,13 @@ impl Queues {
 
     /// Returns the queues this process knows.
     pub(super) fn known(&self) -> Vec<String> {
-        self.read().names.iter().cloned().collect()
+        self.read().names.keys().cloned().collect()
     }
 
     /// Notes a queue that this process serves.
     pub(super) fn note(&self, queue: &str) {
-        if !self.read().names.contains(queue) {
-            self.write().names.insert(queue.to_owned());
+        if !self.read().names.contains_key(queue) {
+            self.write().names.insert(queue.to_owned(), 0);
         }
     }
 
@@ -112,17 +113,24 @@ impl Shared {
 
     /// Returns every queue there is at this moment.
     pub(super) async fn read_queues(&self) -> Result<Vec<String>> {
-        let mut command = redis::cmd("SMEMBERS");
+        let numbers = self.read_numbers().await?;
+        Ok(numbers.into_iter().map(|(name, _)| name).collect())
+    }
+
+    /// Returns every queue there is at this moment, with its number.
+    pub(super) async fn read_numbers(&self) -> Result<Vec<(String, u32)>> {
+        let mut command = redis::cmd("HGETALL");
         command.arg(keys::queues_key(self.link.prefix()));
-        let names = reply::array(self.link.call(&command, true).await?)?;
-        let names = names
-            .into_iter()
-            .map(reply::text)
-            .collect::<Result<BTreeSet<_>>>()?;
+        let mut numbers = Vec::new();
+        for (name, number) in reply::text_pairs(self.link.call(&command, true).await?)? {
+            if name != keys::QUEUE_COUNTER {
+                numbers.push((name, reply::parse(&number)? as u32));
+            }
+        }
         let mut known = self.queues.write();
-        known.names.extend(names.iter().cloned());
+        known.names.extend(numbers.iter().cloned());
         known.read_at = Some(Instant::now());
-        Ok(names.into_iter().collect())
+        Ok(numbers)
     }
 
     /// Makes sure that a queue is in the set of queues, before its first job.
@@ -135,9 +143,18 @@ impl Shared {
 
     /// Puts a queue into the set, and gives it the pauses and limits that hold everywhere.
     pub(super) async fn register(&self, queue: &str) -> Result<()> {
-        let mut command = redis::cmd("SADD");
-        command.arg(keys::queues_key(self.link.prefix())).arg(queue);
-        self.link.call(&command, true).await?;
+        let key = keys::queues_key(self.link.prefix());
+        let mut command = redis::cmd("HEXISTS");
+        command.arg(&key).arg(queue);
+        if reply::number(self.link.call(&command, true).await?)? == 0 {
+            let mut command = redis::cmd("HINCRBY");
+            command.arg(&key).arg(keys::QUEUE_COUNTER).arg(1);
+            let number = reply::number(self.link.call(&command, false).await?)?;
+            // Somebody else may have been faster; then this number is left unused.
+            let mut command = redis::cmd("HSETNX");
+            command.arg(&key).arg(queue).arg(number);
+            self.link.call(&command, true).await?;
+        }
         let mut command = redis::cmd("HGETALL");
         command.arg(keys::rules_key(self.link.prefix()));
         for (scope, rule) in reply::text_pairs(self.link.call(&command, true).await?)? {
@@ -147,8 +164,9 @@ impl Shared {
                 .eval(&scripts::RULE, queue, &arguments, true)
                 .await?;
         }
+        self.close_to_horizon(queue).await?;
         let mut known = self.queues.write();
-        known.names.insert(queue.to_owned());
+        known.names.entry(queue.to_owned()).or_insert(0);
         known.registered.insert(queue.to_owned());
         Ok(())
     }

@@ -53,6 +53,7 @@ scripts! {
     SETTLE = "settle",
     WATCH = "watch",
     PENDING = "pending",
+    HORIZON = "horizon",
 }
 
 impl Script {
@@ -73,7 +74,6 @@ impl Script {
         let keys: BTreeSet<&'static str> = texts
             .iter()
             .flat_map(|text| words(text, "-- keys:"))
-            .filter_map(|word| super::keys::NAMES.into_iter().find(|name| *name == word))
             .collect();
         let keys: Vec<_> = keys.into_iter().collect();
         let mut text = String::new();

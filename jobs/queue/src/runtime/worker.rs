@@ -409,12 +409,21 @@ impl<C: Clone + Send + Sync + 'static> Worker<C> {
     ) -> Result<RunReport, RuntimeError> {
         let mut monitor = std::pin::pin!(monitor.run());
         let pumps = join_all(std::mem::take(&mut tasks.pumps));
+        let mut monitor_ended = false;
         tokio::select! {
             biased;
             () = stopping.cancelled() => {}
-            ended = &mut monitor => return Err(ended_early(ended)),
+            // The token may fire between two of these polls: then the end was asked for.
+            ended = &mut monitor => {
+                if !stopping.is_cancelled() {
+                    return Err(ended_early(ended));
+                }
+                monitor_ended = true;
+            }
             () = tasks.pump_ended.cancelled() => {
-                return Err(RuntimeError::Ended("the pump of a queue ended".to_owned()));
+                if !stopping.is_cancelled() {
+                    return Err(RuntimeError::Ended("the pump of a queue ended".to_owned()));
+                }
             }
         }
         tracing::info!(
@@ -425,7 +434,7 @@ impl<C: Clone + Send + Sync + 'static> Worker<C> {
         let mut drain = Drain {
             pumps,
             monitor,
-            monitor_ended: false,
+            monitor_ended,
         };
         let mut pumped = drain.wait(self.options.shutdown_grace).await;
         if pumped.is_none() {

@@ -115,8 +115,8 @@ impl Machine {
         let events = self.fixture.broker.events(self.seen, ALL).await.unwrap();
         let mut states: HashMap<JobId, JobState> = HashMap::new();
         for event in &events {
-            self.seen += 1;
-            assert_eq!(event.seq, self.seen, "events are numbered without gaps");
+            assert!(event.seq > self.seen, "places grow");
+            self.seen = event.seq;
             assert_eq!(event.at.as_millisecond(), self.plain.now);
             let before = states.get(&event.job_id).or(self.told.get(&event.job_id));
             let leads_there = match before {

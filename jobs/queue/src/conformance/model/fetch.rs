@@ -36,6 +36,7 @@ impl Machine {
     /// Checks that the broker gave what it might, and takes it over.
     pub(super) fn take_leases(&mut self, slots: Slots, leases: &[Lease]) {
         assert!(leases.len() <= slots.free, "no more than asked for");
+        self.plain.before_fetch(QUEUES[slots.queue]);
         for lease in leases {
             self.take_lease(slots, lease);
         }

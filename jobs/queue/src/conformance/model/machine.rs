@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{
     super::{CRASH_BUDGET, Fixture},
-    plain::Plain,
+    plain::{Plain, Variant},
     step::{KINDS, New, QUEUES, Step, TENANTS},
 };
 use crate::{
@@ -33,7 +33,7 @@ pub(super) struct Machine {
 
 impl Machine {
     /// Learns where the broker's time stands from a job that it leaves no trace of but in the sums.
-    pub(super) async fn start(fixture: Fixture) -> Self {
+    pub(super) async fn start(fixture: Fixture, variant: Variant) -> Self {
         let id = fixture
             .accept(NewJob::new("model.clock", "model.clock", json!(null)))
             .await;
@@ -44,6 +44,7 @@ impl Machine {
         assert_eq!(pruned, 1);
         let mut plain = Plain::default();
         plain.now = now.as_millisecond();
+        plain.variant = variant;
         (plain.accepted, plain.pruned) = (1, 1);
         Self {
             fixture,

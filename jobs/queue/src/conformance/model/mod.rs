@@ -22,6 +22,7 @@ use proptest::{
     test_runner::{Config, TestCaseError, TestError, TestRunner},
 };
 
+pub use self::plain::{Reach, Variant};
 use self::{machine::Machine, step::Step};
 use super::Fixture;
 
@@ -35,7 +36,7 @@ const MAX_STEPS: usize = 40;
 ///
 /// # Panics
 /// With the shortest sequence found after which broker and model differ.
-pub fn run<F, Fut>(fixture: F, cases: u32)
+pub fn run<F, Fut>(fixture: F, variant: Variant, cases: u32)
 where
     F: Fn() -> Fut,
     Fut: Future<Output = Fixture>,
@@ -52,7 +53,7 @@ where
         ..Config::default()
     };
     let result = TestRunner::new(config).run(&vec(step::any(), 1..MAX_STEPS), |steps| {
-        runtime.block_on(run_case(fixture(), &steps));
+        runtime.block_on(run_case(fixture(), variant, &steps));
         Ok::<_, TestCaseError>(())
     });
     match result {
@@ -68,8 +69,8 @@ where
     }
 }
 
-async fn run_case(fixture: impl Future<Output = Fixture>, steps: &[Step]) {
-    let mut machine = Machine::start(fixture.await).await;
+async fn run_case(fixture: impl Future<Output = Fixture>, variant: Variant, steps: &[Step]) {
+    let mut machine = Machine::start(fixture.await, variant).await;
     for step in steps {
         machine.apply(step).await;
         machine.check().await;

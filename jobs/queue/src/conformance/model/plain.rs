@@ -95,12 +95,26 @@ impl Known {
     }
 }
 
-type Key = (String, String, String);
+/// Queue (where keys hold per queue), tenant, kind, key.
+type Key = [String; 4];
 
-fn key_of(spec: &NewJob) -> Option<(Key, UniqueUntil)> {
-    let unique = spec.unique.as_ref()?;
-    let key = (spec.tenant.clone(), spec.kind.clone(), unique.key.clone());
-    Some((key, unique.until))
+/// How far unique keys, and caps of kinds and tenants, reach.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// Over all queues.
+    #[default]
+    Everywhere,
+    /// Within a queue: so where every queue has a server of its own.
+    Queue,
+}
+
+/// What the contract leaves to a broker.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Variant {
+    /// How far keys and caps reach.
+    pub reach: Reach,
+    /// A fetch promotes what is due in its queue.
+    pub fetch_promotes: bool,
 }
 
 /// Who holds a unique key.
@@ -116,6 +130,7 @@ struct Holder {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Plain {
     pub(super) now: i64,
+    pub(super) variant: Variant,
     pub(super) jobs: BTreeMap<JobId, Known>,
     /// Their ids in the order of acceptance.
     pub(super) order: Vec<JobId>,
@@ -141,6 +156,16 @@ impl Plain {
         all.filter(|(_, known)| is(known))
             .map(|(id, _)| *id)
             .collect()
+    }
+
+    fn key_of(&self, spec: &NewJob) -> Option<(Key, UniqueUntil)> {
+        let unique = spec.unique.as_ref()?;
+        let queue = match self.variant.reach {
+            Reach::Everywhere => String::new(),
+            Reach::Queue => spec.queue.clone(),
+        };
+        let key = [&queue, &spec.tenant, &spec.kind, &unique.key].map(Clone::clone);
+        Some((key, unique.until))
     }
 
     /// Says what becomes of each job of a submit.
@@ -201,7 +226,7 @@ impl Plain {
         if let Some(known) = self.jobs.get(&spec.id) {
             return Some((&known.spec, known.state));
         }
-        let holder = self.holder(&key_of(spec)?.0)?;
+        let holder = self.holder(&self.key_of(spec)?.0)?;
         let present = self.jobs.get(&holder.spec.id).map(|known| known.state);
         let state = present.or(holder.ended_as)?;
         Some((&holder.spec, state))
@@ -216,7 +241,7 @@ impl Plain {
     }
 
     fn take_key(&mut self, spec: &NewJob) {
-        if let Some((key, until)) = key_of(spec) {
+        if let Some((key, until)) = self.key_of(spec) {
             let holder = Holder {
                 spec: spec.clone(),
                 expires_at: match until {
@@ -247,7 +272,8 @@ impl Plain {
             known.state = state;
             known.reason = reason;
             known.finished_at = Some(now);
-            if let Some((key, UniqueUntil::Done)) = key_of(&known.spec) {
+            let spec = known.spec.clone();
+            if let Some((key, UniqueUntil::Done)) = self.key_of(&spec) {
                 self.keys.remove(&key);
             }
         }
@@ -270,7 +296,7 @@ impl Plain {
         match known.state {
             JobState::Ready | JobState::Running | JobState::Waiting => return false,
             state if state.is_terminal() => {
-                if let Some((key, UniqueUntil::Done)) = key_of(&known.spec) {
+                if let Some((key, UniqueUntil::Done)) = self.key_of(&known.spec) {
                     if self.holder(&key).is_some() {
                         return false;
                     }
@@ -315,17 +341,36 @@ impl Plain {
         over.len()
     }
 
+    /// Makes jobs of a queue ready whose time has come, where a fetch does that.
+    pub(super) fn before_fetch(&mut self, queue: &str) {
+        let now = self.now;
+        for known in self.jobs.values_mut() {
+            let due = matches!(known.state, JobState::Scheduled | JobState::Retrying)
+                && known.run_at <= now;
+            if self.variant.fetch_promotes && due && known.spec.queue == queue {
+                known.state = JobState::Ready;
+            }
+        }
+    }
+
     /// Tells whether a job may be fetched now.
     pub(super) fn may_run(&self, known: &Known) -> bool {
         known.state == JobState::Ready
             && !known.is_over(self.now)
-            && known.scopes().iter().all(|scope| self.is_open(scope))
+            && known
+                .scopes()
+                .iter()
+                .all(|scope| self.is_open(scope, &known.spec.queue))
     }
 
-    fn is_open(&self, scope: &Scope) -> bool {
+    fn is_open(&self, scope: &Scope, queue: &str) -> bool {
         let running = || {
-            self.which(|known| known.state == JobState::Running && known.scopes().contains(scope))
-                .len()
+            let counts = |known: &Known| {
+                known.state == JobState::Running
+                    && known.scopes().contains(scope)
+                    && (self.variant.reach == Reach::Everywhere || known.spec.queue == queue)
+            };
+            self.which(counts).len()
         };
         let most = self.concurrency.get(scope);
         !self.paused.contains(scope) && most.is_none_or(|most| running() < *most as usize)
