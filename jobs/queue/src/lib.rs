@@ -17,6 +17,7 @@ pub mod error;
 pub mod handler;
 pub mod id;
 pub mod job;
+pub mod ledger;
 pub mod outcome;
 pub mod retry;
 pub mod runtime;

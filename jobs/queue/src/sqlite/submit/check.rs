@@ -12,14 +12,14 @@ const MAX_ATTEMPTS: u32 = 100;
 const MAX_DEPENDENCIES: usize = 1_000;
 
 /// A job that may be stored as it is.
-pub(super) struct Prepared {
-    pub(super) job: NewJob,
+pub(crate) struct Prepared {
+    pub(crate) job: NewJob,
     /// The job as JSON.
-    pub(super) spec: String,
-    pub(super) body_hash: String,
+    pub(crate) spec: String,
+    pub(crate) body_hash: String,
 }
 
-pub(super) fn invalid(message: String) -> Verdict {
+pub(crate) fn invalid(message: String) -> Verdict {
     Verdict::Rejected {
         code: "job.invalid".to_owned(),
         message,
@@ -27,7 +27,7 @@ pub(super) fn invalid(message: String) -> Verdict {
 }
 
 /// Checks one job by itself.
-pub(super) fn prepare(job: NewJob, options: &BrokerOptions) -> Result<Prepared, Verdict> {
+pub(crate) fn prepare(job: NewJob, options: &BrokerOptions) -> Result<Prepared, Verdict> {
     let name_ok = |name: &str| !name.is_empty() && name.len() <= MAX_NAME_BYTES;
     for (what, name) in [
         ("kind", &job.kind),

@@ -1,6 +1,6 @@
 //! Accepting jobs: checked and serialised on the caller's thread, decided and stored on the writer's.
 
-mod check;
+pub(crate) mod check;
 mod insert;
 
 use std::collections::{HashMap, HashSet};
