@@ -1,12 +1,16 @@
 //! The audit: everything that was accepted is somewhere, recomputed by a scan of both sides.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::{BTreeMap, HashSet};
 
-use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
-use super::{LedgerBroker, broker::Shared, entry::ACCEPTED, settle::LOOKS_AT_A_TIME};
-use crate::{Error, JobId, Result};
+use super::{
+    LedgerBroker,
+    broker::Shared,
+    entry::{ACCEPTED, StoredJob},
+    lookup,
+};
+use crate::{JobId, Result};
 
 /// Rows read at a time.
 const CHUNK: usize = 1_000;
@@ -77,7 +81,7 @@ struct Open {
 }
 
 /// Asks the broker for every live job of the ledger.
-async fn scan(shared: &Arc<Shared>) -> Result<Open> {
+async fn scan(shared: &Shared) -> Result<Open> {
     let mut open = Open::default();
     let mut after = 0;
     loop {
@@ -85,15 +89,15 @@ async fn scan(shared: &Arc<Shared>) -> Result<Open> {
         let last = rows.len() < CHUNK;
         after = rows.last().map_or(after, |row| row.seq);
         let now = shared.clock.now();
-        let found: Vec<(JobId, bool, Option<bool>)> = stream::iter(&rows)
-            .map(async |row| {
-                let record = shared.inner.get(row.job_id()).await?;
+        let records = lookup::all(&shared.inner, rows.iter().map(StoredJob::job_id)).await?;
+        let found: Vec<(JobId, bool, Option<bool>)> = rows
+            .iter()
+            .zip(records)
+            .map(|(row, (id, record))| {
                 let ended = record.map(|record| record.state.is_terminal());
-                Ok::<_, Error>((row.job_id(), shared.is_overdue(row, now), ended))
+                (id, shared.is_overdue(row, now), ended)
             })
-            .buffered(LOOKS_AT_A_TIME)
-            .try_collect()
-            .await?;
+            .collect();
         let doubtful: Vec<_> = found
             .iter()
             .filter(|(_, _, ended)| *ended != Some(false))
@@ -101,7 +105,7 @@ async fn scan(shared: &Arc<Shared>) -> Result<Open> {
             .collect();
         // Some were settled while they were looked for.
         let still = shared.ledger.still_open(&doubtful).await?;
-        let still: std::collections::HashSet<_> = still.into_iter().collect();
+        let still: HashSet<_> = still.into_iter().collect();
         for (id, overdue, ended) in found {
             match ended {
                 Some(false) => {}

@@ -1,8 +1,6 @@
 //! Looking at jobs: what lives is the broker's, what it has pruned or forgotten is the ledger's.
 
-use futures::{StreamExt, TryStreamExt, stream};
-
-use super::{broker::Shared, settle::LOOKS_AT_A_TIME};
+use super::{broker::Shared, lookup};
 use crate::{
     Error, JobId, JobRecord, JobState, Result,
     broker::{JobFilter, Page},
@@ -126,16 +124,11 @@ async fn add_past(
         examined += rows.len();
         let last = rows.len() < wanted;
         before = rows.last().map(super::StoredJob::job_id).or(before);
-        let past: Vec<_> = stream::iter(rows)
-            .map(async |row| {
-                let there = shared.inner.get(row.job_id()).await?.is_some();
-                Ok::<_, Error>((!there).then_some(row))
-            })
-            .buffered(LOOKS_AT_A_TIME)
-            .try_collect()
-            .await?;
-        for row in past.into_iter().flatten() {
-            items.push(row.to_record(shared.clock.now())?);
+        let there = lookup::all(&shared.inner, rows.iter().map(super::StoredJob::job_id)).await?;
+        for (row, (_, record)) in rows.iter().zip(there) {
+            if record.is_none() {
+                items.push(row.to_record(shared.clock.now())?);
+            }
         }
         if last {
             return Ok(None);

@@ -28,6 +28,7 @@ mod filter;
 mod history;
 mod insert;
 mod leases;
+mod lookup;
 pub mod postgres;
 mod reconcile;
 pub mod settle;

@@ -10,7 +10,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -20,10 +19,11 @@ use super::{
     broker::Shared,
     contract::Settlement,
     entry::StoredJob,
-    settle::{Item, LOOKS_AT_A_TIME, Look},
+    lookup,
+    settle::{Item, Look},
 };
 use crate::{
-    DeadReason, Error, JobId, JobState, Result,
+    DeadReason, JobId, JobState, Result,
     broker::Verdict,
     job::{AttemptError, ErrorClass},
     outcome::JobError,
@@ -184,19 +184,16 @@ impl Shared {
     }
 
     async fn settle_ended(&self, ended: &[(JobId, JobState)]) -> Result<usize> {
-        let ends: Vec<Settlement> = stream::iter(ended)
-            .map(async |(id, state)| {
-                let record = self.inner.get(*id).await?;
-                let bare = || Settlement::bare(*id, *state, 0, self.clock.now());
+        let records = lookup::all(&self.inner, ended.iter().map(|(id, _)| *id)).await?;
+        let ends: Vec<_> = records
+            .into_iter()
+            .zip(ended)
+            .filter_map(|((id, record), (_, state))| match record {
                 // A job that runs again by now is not ended.
-                Ok::<_, Error>(
-                    record.map_or_else(|| Some(bare()), |record| Settlement::of(&record)),
-                )
+                Some(record) => Settlement::of(&record),
+                None => Some(Settlement::bare(id, *state, 0, self.clock.now())),
             })
-            .buffered(LOOKS_AT_A_TIME)
-            .try_filter_map(async |end| Ok(end))
-            .try_collect()
-            .await?;
+            .collect();
         if ends.is_empty() {
             return Ok(0);
         }
@@ -267,15 +264,12 @@ impl Shared {
                 .filter(|row| self.is_overdue(row, now))
                 .map(StoredJob::job_id),
         );
-        let missing: Vec<JobId> = stream::iter(ids)
-            .map(async |id| {
-                let there = self.inner.get(id).await?.is_some();
-                Ok::<_, Error>((!there).then_some(id))
-            })
-            .buffer_unordered(LOOKS_AT_A_TIME)
-            .try_filter_map(async |id| Ok(id))
-            .try_collect()
-            .await?;
+        let missing: Vec<_> = lookup::all(&self.inner, ids)
+            .await?
+            .into_iter()
+            .filter(|(_, record)| record.is_none())
+            .map(|(id, _)| id)
+            .collect();
         // One that was settled since is not missed.
         Ok(!missing.is_empty() && !self.ledger.still_open(&missing).await?.is_empty())
     }

@@ -14,16 +14,15 @@ use std::{
     time::Duration,
 };
 
-use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::contract::{Ledger, MAX_SETTLE, Note, Settlement};
+use super::{
+    contract::{Ledger, MAX_SETTLE, Note, Settlement},
+    lookup,
+};
 use crate::{Broker, Error, JobId, JobRecord, JobState, Result, job::Backoff, retry};
-
-/// Reads of the broker at a time.
-pub(super) const LOOKS_AT_A_TIME: usize = 32;
 
 /// How the settler works.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -329,16 +328,8 @@ impl Task {
     /// Reads jobs and adds what there is to write; returns those that could not be read.
     async fn look(&self, looks: Vec<Look>, batch: &mut Batch) -> Vec<Look> {
         let mut failed = Vec::new();
-        let mut read = stream::iter(looks)
-            .map(|look| {
-                let inner = Arc::clone(&self.inner);
-                async move {
-                    let record = inner.get(look.id).await;
-                    (look, record)
-                }
-            })
-            .buffer_unordered(LOOKS_AT_A_TIME);
-        while let Some((look, record)) = read.next().await {
+        let records = lookup::each(&self.inner, looks.iter().map(|look| look.id)).await;
+        for (look, (_, record)) in looks.into_iter().zip(records) {
             match record {
                 Ok(Some(record)) => match Settlement::of(&record) {
                     Some(end) => batch.add_end(end),

@@ -226,13 +226,41 @@ pub(super) async fn submit(
         answers(shared, &checked, &entries, inserted, HashMap::new()).await?
     } else {
         let given = dispatch(shared, &checked, &inserted, all_or_nothing).await?;
-        answers(shared, &checked, &entries, inserted, given).await?
+        let bereft = bereft(&inserted, &given);
+        let mut decided = answers(shared, &checked, &entries, inserted, given).await?;
+        if !bereft.is_empty() && !all_or_nothing {
+            // Each round decides the first job of every key: this ends.
+            let again = bereft.iter().map(|index| checked[*index].clone()).collect();
+            let again = Box::pin(submit(shared, again, false)).await?;
+            for (index, verdict) in bereft.into_iter().zip(again) {
+                decided[index] = verdict;
+            }
+        }
+        decided
     };
     let mut decided = decided.into_iter();
     Ok(verdicts
         .into_iter()
         .filter_map(|verdict| verdict.or_else(|| decided.next()))
         .collect())
+}
+
+/// Returns which jobs were kept out by one of the same call that the broker then would not have.
+fn bereft(inserted: &[Inserted], given: &HashMap<JobId, Verdict>) -> Vec<usize> {
+    let stands = |id: &JobId| match given.get(id) {
+        None => true,
+        Some(Verdict::Accepted { id: there } | Verdict::Duplicate { id: there, .. }) => there == id,
+        Some(Verdict::Conflict { .. } | Verdict::Rejected { .. }) => false,
+    };
+    inserted
+        .iter()
+        .enumerate()
+        .filter(|(_, inserted)| match inserted {
+            Inserted::New => false,
+            Inserted::Known(holder) | Inserted::KeyTaken(holder) => !stands(&holder.id),
+        })
+        .map(|(index, _)| index)
+        .collect()
 }
 
 fn check(job: NewJob, shared: &Shared) -> Result<(NewJob, Entry), Verdict> {
