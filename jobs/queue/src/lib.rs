@@ -4,7 +4,7 @@
 //!
 //! - **model**: [`job`], [`state`], [`outcome`], [`retry`] — pure data and arithmetic;
 //! - **contract**: [`broker`] — the verbs that every broker answers, with one meaning;
-//! - **brokers**: [`sqlite`] — the contract on one SQLite file;
+//! - **brokers**: [`sqlite`] — the contract on one SQLite file; [`ledger`] — any broker, remembered in SQL;
 //! - **execution**: [`runtime`] — apalis hosts the handlers; leases are kept from a thread of
 //!   their own; outcomes are stored in batches until the broker has them.
 

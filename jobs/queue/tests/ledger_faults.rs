@@ -27,7 +27,7 @@ mod cases {
     use super::*;
 
     /// FAULTS 13.
-    pub async fn an_emptied_broker_gets_every_unfinished_job_again_once(w: World) {
+    pub(super) async fn an_emptied_broker_gets_every_unfinished_job_again_once(w: World) {
         let submitted = jobs(500);
         let ids: HashSet<_> = submitted.iter().map(|job| job.id).collect();
         w.submit(submitted).await;
@@ -76,7 +76,9 @@ mod cases {
     }
 
     /// FAULTS 14.
-    pub async fn submits_are_accepted_while_the_broker_is_away_and_run_when_it_is_back(w: World) {
+    pub(super) async fn submits_are_accepted_while_the_broker_is_away_and_run_when_it_is_back(
+        w: World,
+    ) {
         w.faulty.set_away(true);
         let submitted = jobs(100);
         let first = submitted[0].clone();
@@ -123,7 +125,7 @@ mod cases {
         assert_eq!(w.audit().await.unaccounted, 0);
     }
 
-    pub async fn a_process_that_dies_before_it_dispatches_loses_nothing(mut w: World) {
+    pub(super) async fn a_process_that_dies_before_it_dispatches_loses_nothing(mut w: World) {
         let submitted = job();
         w.faulty.set_hangs(true);
         let submit = w.broker.submit(vec![submitted.clone()], false);
@@ -149,7 +151,9 @@ mod cases {
         );
     }
 
-    pub async fn a_process_that_dies_before_it_settles_leaves_the_end_to_be_found(mut w: World) {
+    pub(super) async fn a_process_that_dies_before_it_settles_leaves_the_end_to_be_found(
+        mut w: World,
+    ) {
         w.submit(jobs(10)).await;
         let leases = w.fetch(10).await;
         for lease in &leases {
@@ -168,7 +172,7 @@ mod cases {
         assert!(w.fetch(10).await.is_empty());
     }
 
-    pub async fn ends_in_another_process_are_learnt_from_events(w: World) {
+    pub(super) async fn ends_in_another_process_are_learnt_from_events(w: World) {
         w.submit(jobs(5)).await;
         // Straight to the broker: nobody here hears of it but by events.
         let leases = w.faulty.fetch(&request(5)).await.unwrap();
@@ -192,7 +196,7 @@ mod cases {
         reconciler.await.unwrap();
     }
 
-    pub async fn what_the_broker_refuses_leaves_nothing_behind(w: World) {
+    pub(super) async fn what_the_broker_refuses_leaves_nothing_behind(w: World) {
         let holder = job().unique_until_done("k");
         // Another way in: the ledger does not know the key.
         w.faulty.submit(vec![holder.clone()], false).await.unwrap();
@@ -235,7 +239,7 @@ mod cases {
         assert_eq!(w.audit().await.unaccounted, 0);
     }
 
-    pub async fn the_ledger_answers_repeats_that_the_broker_has_forgotten(w: World) {
+    pub(super) async fn the_ledger_answers_repeats_that_the_broker_has_forgotten(w: World) {
         let done = job();
         let held = job().unique_until_done("k");
         let mut kept = job();
@@ -293,7 +297,7 @@ mod cases {
         assert_eq!(w.audit().await.unaccounted, 0);
     }
 
-    pub async fn a_retried_job_is_live_again_in_the_ledger_too(w: World) {
+    pub(super) async fn a_retried_job_is_live_again_in_the_ledger_too(w: World) {
         let submitted = NewJob {
             max_attempts: 1,
             ..job()
@@ -329,7 +333,7 @@ mod cases {
         assert_eq!(w.audit().await.unaccounted, 0);
     }
 
-    pub async fn cancel_works_on_what_the_broker_does_not_know(w: World) {
+    pub(super) async fn cancel_works_on_what_the_broker_does_not_know(w: World) {
         let submitted = job();
         let id = submitted.id;
         w.submit(vec![submitted]).await;
@@ -347,7 +351,7 @@ mod cases {
         assert!(w.fetch(1).await.is_empty());
     }
 
-    pub async fn dependants_wait_again_after_the_broker_was_emptied(w: World) {
+    pub(super) async fn dependants_wait_again_after_the_broker_was_emptied(w: World) {
         let child = job();
         let parent = NewJob {
             depends_on: vec![child.id],
@@ -367,7 +371,7 @@ mod cases {
         assert_eq!(w.fetch(10).await[0].job.id(), parent.id);
     }
 
-    pub async fn history_outlives_the_broker(w: World) {
+    pub(super) async fn history_outlives_the_broker(w: World) {
         w.submit(jobs(25)).await;
         for (n, lease) in w.fetch(20).await.iter().enumerate() {
             let outcome = if n % 4 == 0 {
@@ -425,7 +429,7 @@ mod cases {
         assert_eq!((found.pruned, found.present, found.unaccounted), (20, 5, 0));
     }
 
-    pub async fn the_same_submit_at_once_is_one_job(w: World) {
+    pub(super) async fn the_same_submit_at_once_is_one_job(w: World) {
         let submitted = job().unique_until_done("k");
         let broker: Vec<LedgerBroker> = (0..4).map(|_| w.process()).collect();
         let submits = (0..400).map(|n| {

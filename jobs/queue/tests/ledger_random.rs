@@ -241,15 +241,18 @@ async fn take(w: &mut World, c: &mut Checker, step: Step) {
         Step::Retry(at) => {
             let Some(job) = c.pick(at) else { return };
             let ended = c.ended.remove(&job.id);
-            match w.broker.retry(job.id).await {
-                Ok(_) => *c.asked.entry(job.id).or_default() += 1,
-                Err(Error::Conflict { .. } | Error::Invalid(_)) => {
+            let retried = w.broker.retry(job.id).await;
+            if matches!(retried, Ok(_) | Err(Error::Unavailable(_))) {
+                // A broker that is away may have done it all the same.
+                *c.asked.entry(job.id).or_default() += 1;
+            }
+            match retried {
+                Ok(_) => {}
+                Err(Error::Conflict { .. } | Error::Invalid(_) | Error::Unavailable(_)) => {
                     if ended {
                         c.ended.insert(job.id);
                     }
                 }
-                // It may have been reopened.
-                Err(Error::Unavailable(_)) => *c.asked.entry(job.id).or_default() += 1,
                 Err(error) => panic!("{error}"),
             }
         }

@@ -22,7 +22,7 @@ use super::{
     contract::{Ledger, MAX_SETTLE, Note, Settlement},
     lookup,
 };
-use crate::{Broker, Error, JobId, JobRecord, JobState, Result, job::Backoff, retry};
+use crate::{Broker, DeadReason, Error, JobId, JobRecord, JobState, Result, job::Backoff, retry};
 
 /// How the settler works.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -372,7 +372,9 @@ impl Settlement {
         Some(Self {
             id: record.id(),
             state: record.state.is_terminal().then_some(record.state)?,
-            dead_reason: record.dead_reason,
+            // Set exactly then: a row that breaks the table's rule would hold up all others.
+            dead_reason: (record.state == JobState::Dead)
+                .then(|| record.dead_reason.unwrap_or(DeadReason::Permanent)),
             started_at: record.started_at,
             finished_at: record.finished_at?,
             epoch: record.epoch,
@@ -392,7 +394,7 @@ impl Settlement {
         Self {
             id,
             state,
-            dead_reason: (state == JobState::Dead).then_some(crate::DeadReason::Attempts),
+            dead_reason: (state == JobState::Dead).then_some(DeadReason::Attempts),
             started_at: None,
             finished_at: now,
             epoch,

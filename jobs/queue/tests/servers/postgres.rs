@@ -19,7 +19,7 @@ use std::{
 use graphmill_queue::ledger::postgres::{PostgresDatabase, PostgresOptions, migrate};
 
 const TEMPLATE: &str = "graphmill_template";
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Runs `$@` until standard input is closed.
 const UNTIL_CLOSED: &str = r#""$@" & pid=$!; read -r _; kill -QUIT $pid; wait $pid"#;

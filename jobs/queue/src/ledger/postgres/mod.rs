@@ -210,7 +210,7 @@ impl Ledger for PostgresLedger {
         now: Timestamp,
     ) -> Result<Vec<Inserted>> {
         self.database
-            .call(async {
+            .call(Box::pin(async {
                 let mut found = Found::default();
                 let keyed = entries.iter().any(|entry| entry.key.is_some());
                 if keep == Keep::Each && !keyed {
@@ -241,7 +241,7 @@ impl Ledger for PostgresLedger {
                     tx.rollback().await?;
                 }
                 Ok(found.answers(entries))
-            })
+            }))
             .await
     }
 
@@ -320,7 +320,7 @@ impl Ledger for PostgresLedger {
 
     async fn reopen(&self, job: &Reopen, now: Timestamp) -> Result<Reopened> {
         self.database
-            .call(async {
+            .call(Box::pin(async {
                 let mut tx = self.database.pool().begin().await?;
                 if let Some(key @ EntryKey { ttl_ms: None, .. }) = job.key {
                     let mut keys = KeyColumns::default();
@@ -344,7 +344,7 @@ impl Ledger for PostgresLedger {
                 }
                 tx.commit().await?;
                 Ok(Reopened::Done)
-            })
+            }))
             .await
     }
 
