@@ -93,9 +93,9 @@ end
 
 local out, noted, expiries, lanes_out, got = {}, {}, {}, {}, 0
 local expires_at = digits(now + lease)
-local FRESH = '\0\1\0\0\1\0\0\0' -- no reason, first attempt, no crash, first epoch
+local FRESH = '\0\1\0\0' .. pack('<d', 1) -- no reason, first attempt, no crash, first epoch
 local begun = now_8 .. string.rep('\0', 8) .. worker
-local text_bytes = pack('<H', 38 + #worker)
+local text_bytes = pack('<H', 42 + #worker)
 
 local function may_start(job, spec)
     if job.st ~= 'r' then

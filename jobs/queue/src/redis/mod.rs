@@ -42,7 +42,7 @@ use crate::{
     Broker, JobId, JobRecord, JobState, NewJob, Result,
     broker::{
         Audit, FetchRequest, Finish, Finished, JobEvent, JobFilter, Lease, Limits, Page,
-        QueueStats, Renewal, Renewed, Rescued, Retention, Scope, Verdict,
+        QueueStats, Readmission, Renewal, Renewed, Rescued, Retention, Scope, Verdict,
     },
     clock::Clock,
     options::BrokerOptions,
@@ -161,9 +161,21 @@ impl Broker for RedisBroker {
         match <[NewJob; 1]>::try_from(jobs) {
             // Alone, and needing nobody: goes with those that other callers submit at this moment.
             Ok([job]) if job.depends_on.is_empty() => Ok(vec![self.submitter.submit(job).await?]),
-            Ok(jobs) => self.shared.submit(jobs.into(), all_or_nothing).await,
-            Err(jobs) => self.shared.submit(jobs, all_or_nothing).await,
+            Ok(jobs) => {
+                self.shared
+                    .submit(jobs.into(), all_or_nothing, HashMap::new())
+                    .await
+            }
+            Err(jobs) => {
+                self.shared
+                    .submit(jobs, all_or_nothing, HashMap::new())
+                    .await
+            }
         }
+    }
+
+    async fn readmit(&self, jobs: Vec<Readmission>) -> Result<Vec<Verdict>> {
+        self.shared.readmit(jobs).await
     }
 
     async fn fetch(&self, request: &FetchRequest) -> Result<Vec<Lease>> {
