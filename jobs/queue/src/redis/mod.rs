@@ -138,6 +138,26 @@ impl RedisBroker {
     }
 }
 
+impl RedisBroker {
+    /// Deletes every key of this broker's prefix: all jobs of all queues. There is no way back.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unavailable`]: part of it may be left; repeat it.
+    pub async fn erase(&self) -> Result<()> {
+        self.shared.erase().await
+    }
+
+    /// Returns a section of what the server says about itself.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unavailable`].
+    pub async fn info(&self, section: &str) -> Result<String> {
+        let mut command = ::redis::cmd("INFO");
+        command.arg(section);
+        reply::text(self.shared.link.call(&command, true).await?)
+    }
+}
+
 impl Shared {
     /// Begins the arguments of a script: ARGV[1] is the time, 0 for the server's own.
     fn arguments(&self) -> Arguments {
