@@ -354,16 +354,21 @@ local function write_times()
     leases_gone, due_gone, due, timed = {}, {}, {}, {}
 end
 
--- Returns in how many ms something may become due, -1 for unknown.
-local function until_next_due()
+-- Returns in how many ms the first of some structures is due, -1 where they are empty.
+local function until_first_of(keys)
     local at = huge
-    for _, key in ipairs({k_due, k_kill, k_leases}) do
+    for _, key in ipairs(keys) do
         local first = call('ZRANGEBYSCORE', key, '-inf', '(inf', 'WITHSCORES', 'LIMIT', 0, 1)
         if #first > 0 then
             at = min(at, tonumber(first[2]) - now)
         end
     end
     return at < huge and max(0, at) or -1
+end
+
+-- Returns in how many ms a sweep may have something to do, -1 for nothing known.
+local function until_next_due()
+    return until_first_of({k_due, k_kill, k_leases})
 end
 
 -- Writes everything that was collected.
