@@ -17,18 +17,20 @@
 //! ```
 //!
 //! - **Claim** is apalis's fetch: this process stands in `Q:workers` as a worker of its own, and what it takes is in its
-//!   inflight set, so stock workers beside never get the same task. Dies the process here, their orphan handling (or that
-//!   of another drain) gives the tasks back.
+//!   inflight set, so stock workers beside never get the same task. If the process dies here, their orphan handling (or
+//!   that of another drain) gives the tasks back.
 //! - **Hand over** takes them out of the inflight set. From here on it cannot be known whether the broker has them, so no
 //!   stock worker may get them back: the unsettled tasks wait in `Q:graphmill` for the next drain, of any process, which
 //!   submits them again. Tasks that run later go there directly: orphan handling would run them at once.
-//! - **Submit** has the task's id as unique key for seven days, so a repetition is a [`Verdict::Duplicate`].
+//! - **Submit** has the task's id as unique key for seven days, so a repetition is a
+//!   [`Duplicate`](crate::broker::Verdict::Duplicate).
 //! - **Settle** writes what apalis's own acknowledgement writes. A task is `Done` when its job is accepted, not when that
 //!   has run; its metadata names the job as `graphmill_job`. A task that can be no job becomes `Killed`, in `Q:dead`, with
 //!   the reason as its result; its payload stays where it is.
 //!
 //! Every step is one script, and may be repeated or cut off at any point.
 
+mod keys;
 mod mapping;
 mod settings;
 mod source;

@@ -1,18 +1,15 @@
-//! Their side: the keys of one apalis-redis queue, and the scripts in `lua/apalis/` that work on them.
+//! Their side: what can be done with one apalis-redis queue, each by a script in `lua/apalis/`.
 
 use std::{sync::LazyLock, time::Duration};
 
-use apalis_core::{task::status::Status, worker::context::WorkerContext};
-use apalis_redis::{
-    Config,
-    queries::{CompactTask, deserialize_with_meta},
-};
+use apalis_core::task::status::Status;
+use apalis_redis::queries::{CompactTask, deserialize_with_meta};
 use redis::{
     AsyncConnectionConfig, Client, FromRedisValue, RedisError, Script, ScriptInvocation, Value,
     aio::MultiplexedConnection,
 };
 
-use super::settings::ApalisQueue;
+use super::{keys::Keys, settings::ApalisQueue};
 use crate::{Error, JobId, Result};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -83,46 +80,6 @@ pub(super) struct Store {
     /// Under this name the store stands among their workers. New with every store: apalis keeps a name locked for
     /// minutes after its worker has gone.
     worker: String,
-}
-
-struct Keys {
-    workers: String,
-    active: String,
-    scheduled: String,
-    /// `Q:inflight:W` of this store's worker.
-    inflight: String,
-    /// `Q:inflight`, before the name of any worker.
-    inflight_of: String,
-    data: String,
-    /// `Q:meta`, before the id of a task.
-    meta_of: String,
-    done: String,
-    dead: String,
-    /// ZSET id → run_at in seconds (0: now): tasks that are ours and not settled yet. The only key that is not apalis's.
-    hand_over: String,
-}
-
-impl Keys {
-    /// Asks the crate for its keys.
-    fn new(queue: &str, worker: &str) -> Self {
-        let config = Config::default().queue(queue);
-        Self {
-            workers: config.workers_set(),
-            active: config.active_jobs_list(),
-            scheduled: config.scheduled_jobs_set(),
-            inflight: config.inflight_set_for(&WorkerContext::new(worker)),
-            inflight_of: config.inflight_jobs_set(),
-            data: config.job_data_hash(),
-            meta_of: config.job_meta_hash(),
-            done: config.done_jobs_set(),
-            dead: config.dead_jobs_set(),
-            hand_over: format!("{queue}:graphmill"),
-        }
-    }
-
-    fn meta(&self, id: &[u8]) -> Vec<u8> {
-        [self.meta_of.as_bytes(), b":", id].concat()
-    }
 }
 
 impl Store {
@@ -266,7 +223,7 @@ impl Store {
     }
 
     async fn give_back(&mut self, worker: &[u8], age_s: u64, limit: usize) -> Result<usize> {
-        let inflight = [self.keys.inflight_of.as_bytes(), b":", worker].concat();
+        let inflight = self.keys.inflight_of(worker);
         let mut count = 0;
         loop {
             let mut call = GIVE_BACK.prepare_invoke();
