@@ -14,6 +14,8 @@
 pub mod broker;
 pub mod client;
 pub mod clock;
+#[cfg(feature = "compat-apalis-redis")]
+pub mod compat;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod error;
