@@ -375,6 +375,27 @@ pub trait Broker: Send + Sync + 'static {
     /// Makes an ended job run again, with fresh attempts, or one that waits for its time run now.
     async fn retry(&self, id: JobId) -> Result<JobRecord>;
 
+    /// Makes a job that is ready or waits for its time run at `until` and not before; an instant that has passed is due at
+    /// once. Attempts spent stay spent.
+    ///
+    /// # Errors
+    /// [`crate::Error::Conflict`] for a job that runs, has ended, or waits for another: that one decides.
+    async fn snooze(&self, id: JobId, until: Timestamp) -> Result<JobRecord>;
+
+    /// Deletes an ended job, as [`Broker::prune`] does when its retention is over. A unique key that outlives the job stays
+    /// taken.
+    ///
+    /// # Errors
+    /// [`crate::Error::Conflict`] for a job that has not ended.
+    async fn delete(&self, id: JobId) -> Result<()>;
+
+    /// Gives a dead job another payload, for its next [`Broker::retry`]: what it was submitted with could not end well. The
+    /// job stays dead. What tells repeated submits from others follows the payload.
+    ///
+    /// # Errors
+    /// [`crate::Error::Conflict`] for a job that is not dead, [`crate::Error::Invalid`] for a payload that is too large.
+    async fn set_payload(&self, id: JobId, payload: Value) -> Result<JobRecord>;
+
     /// Stops (`true`) or restarts (`false`) the fetching of a scope.
     async fn set_paused(&self, scope: Scope, paused: bool) -> Result<()>;
 

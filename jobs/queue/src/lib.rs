@@ -8,6 +8,7 @@
 //! - **brokers**: [`sqlite`] — the contract on one SQLite file; [`memory`] — in the memory of one process, for tests;
 //!   [`redis`] — on Redis, Sentinel or Cluster;
 //!   [`ledger`] — any broker, remembered in SQL;
+//! - **operation**: [`operate`] — one thing done to every job of a filter; [`transfer`] — jobs as NDJSON;
 //! - **execution**: [`runtime`] — apalis hosts the handlers; leases are kept from a thread of
 //!   their own; outcomes are stored in batches until the broker has them.
 
@@ -22,6 +23,7 @@ pub mod id;
 pub mod job;
 pub mod ledger;
 pub mod memory;
+pub mod operate;
 pub mod options;
 pub mod outcome;
 pub mod redis;
@@ -30,6 +32,7 @@ mod rules;
 pub mod runtime;
 pub mod sqlite;
 pub mod state;
+pub mod transfer;
 mod wake;
 
 pub use broker::Broker;

@@ -10,9 +10,11 @@ use std::{
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde_json::Value;
 use tokio::sync::Mutex;
 
 use super::{
+    changes,
     contract::{Ledger, Reopen, Reopened, Settlement},
     entry::{EntryKey, StoredJob, write_spec},
     history,
@@ -389,6 +391,18 @@ impl Broker for LedgerBroker {
             self.shared.ledger.settle(&[end], true).await?;
         }
         retried
+    }
+
+    async fn snooze(&self, id: JobId, until: Timestamp) -> Result<JobRecord> {
+        changes::snooze(&self.shared, id, until).await
+    }
+
+    async fn delete(&self, id: JobId) -> Result<()> {
+        changes::delete(&self.shared, id).await
+    }
+
+    async fn set_payload(&self, id: JobId, payload: Value) -> Result<JobRecord> {
+        changes::set_payload(&self.shared, id, payload).await
     }
 
     async fn set_paused(&self, scope: Scope, paused: bool) -> Result<()> {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
 
+use serde_json::Value;
+
 use super::lanes::Lanes;
 use crate::{JobId, JobState, NewJob, rules::row::JobRow};
 
@@ -81,6 +83,14 @@ impl Jobs {
         job.row = row;
         self.index(&job);
         self.by_seq.insert(seq, job);
+    }
+
+    /// Puts a row back whose job has another payload.
+    pub(super) fn put_with_payload(&mut self, row: JobRow, payload: Value) {
+        if let Some(job) = self.by_seq.get_mut(&row.seq) {
+            job.spec.payload = payload;
+        }
+        self.put(row);
     }
 
     /// Deletes a job.

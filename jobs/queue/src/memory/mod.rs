@@ -91,6 +91,8 @@ use std::{
 };
 
 use async_trait::async_trait;
+use jiff::Timestamp;
+use serde_json::Value;
 
 use self::core::Core;
 use crate::{
@@ -185,6 +187,18 @@ impl Broker for MemoryBroker {
 
     async fn retry(&self, id: JobId) -> Result<JobRecord> {
         self.change(|core| core.retry(id))
+    }
+
+    async fn snooze(&self, id: JobId, until: Timestamp) -> Result<JobRecord> {
+        self.change(|core| core.snooze(id, until))
+    }
+
+    async fn delete(&self, id: JobId) -> Result<()> {
+        self.change(|core| core.delete_one(id))
+    }
+
+    async fn set_payload(&self, id: JobId, payload: Value) -> Result<JobRecord> {
+        self.change(|core| core.set_payload(id, payload))
     }
 
     async fn set_paused(&self, scope: Scope, paused: bool) -> Result<()> {

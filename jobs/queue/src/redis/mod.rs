@@ -30,6 +30,8 @@ use std::{
 };
 
 use async_trait::async_trait;
+use jiff::Timestamp;
+use serde_json::Value;
 
 use self::{
     address::Address,
@@ -208,6 +210,18 @@ impl Broker for RedisBroker {
 
     async fn retry(&self, id: JobId) -> Result<JobRecord> {
         self.shared.retry(id).await
+    }
+
+    async fn snooze(&self, id: JobId, until: Timestamp) -> Result<JobRecord> {
+        self.shared.snooze(id, until).await
+    }
+
+    async fn delete(&self, id: JobId) -> Result<()> {
+        self.shared.delete(id).await
+    }
+
+    async fn set_payload(&self, id: JobId, payload: Value) -> Result<JobRecord> {
+        self.shared.set_payload(id, &payload).await
     }
 
     async fn set_paused(&self, scope: Scope, paused: bool) -> Result<()> {

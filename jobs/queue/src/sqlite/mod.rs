@@ -21,6 +21,8 @@ mod sweep;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
+use serde_json::Value;
 
 pub use self::database::{Database, OpenOptions, WriteTurn};
 use self::engine::Engine;
@@ -135,6 +137,18 @@ impl Broker for SqliteBroker {
 
     async fn retry(&self, id: JobId) -> Result<JobRecord> {
         self.engine.call(control::Retry(id)).await
+    }
+
+    async fn snooze(&self, id: JobId, until: Timestamp) -> Result<JobRecord> {
+        self.engine.call(control::Snooze { id, until }).await
+    }
+
+    async fn delete(&self, id: JobId) -> Result<()> {
+        self.engine.call(control::Delete(id)).await
+    }
+
+    async fn set_payload(&self, id: JobId, payload: Value) -> Result<JobRecord> {
+        self.engine.call(control::SetPayload { id, payload }).await
     }
 
     async fn set_paused(&self, scope: Scope, paused: bool) -> Result<()> {

@@ -129,6 +129,18 @@ impl Broker for FaultyBroker {
         self.up()?.retry(id).await
     }
 
+    async fn snooze(&self, id: JobId, until: jiff::Timestamp) -> Result<JobRecord> {
+        self.up()?.snooze(id, until).await
+    }
+
+    async fn delete(&self, id: JobId) -> Result<()> {
+        self.up()?.delete(id).await
+    }
+
+    async fn set_payload(&self, id: JobId, payload: serde_json::Value) -> Result<JobRecord> {
+        self.up()?.set_payload(id, payload).await
+    }
+
     async fn set_paused(&self, scope: Scope, paused: bool) -> Result<()> {
         self.up()?.set_paused(scope, paused).await
     }

@@ -348,6 +348,36 @@ impl Ledger for PostgresLedger {
             .await
     }
 
+    async fn delete(&self, id: JobId) -> Result<bool> {
+        self.database
+            .call(async {
+                let gone: i64 = sqlx::query_scalar(include_str!(
+                    "../../../queries/ledger/postgres/delete_job.sql"
+                ))
+                .bind(id.as_uuid())
+                .fetch_one(self.database.pool())
+                .await?;
+                Ok(gone > 0)
+            })
+            .await
+    }
+
+    async fn rewrite(&self, entry: &Entry) -> Result<bool> {
+        self.database
+            .call(async {
+                let written: i64 = sqlx::query_scalar(include_str!(
+                    "../../../queries/ledger/postgres/rewrite_job.sql"
+                ))
+                .bind(entry.id.as_uuid())
+                .bind(&entry.spec)
+                .bind(entry.body_hash)
+                .fetch_one(self.database.pool())
+                .await?;
+                Ok(written > 0)
+            })
+            .await
+    }
+
     async fn forget_epochs(&self, ids: &[JobId]) -> Result<()> {
         self.database
             .call(async {
