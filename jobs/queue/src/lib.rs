@@ -8,6 +8,7 @@
 //! - **brokers**: [`sqlite`] — the contract on one SQLite file; [`memory`] — in the memory of one process, for tests;
 //!   [`redis`] — on Redis, Sentinel or Cluster;
 //!   [`ledger`] — any broker, remembered in SQL;
+//! - **inspection**: [`why`] — why a job does not run; [`workers`] — who there is to run it;
 //! - **operation**: [`operate`] — one thing done to every job of a filter; [`transfer`] — jobs as NDJSON;
 //! - **execution**: [`runtime`] — apalis hosts the handlers; leases are kept from a thread of
 //!   their own; outcomes are stored in batches until the broker has them.
@@ -34,6 +35,8 @@ pub mod sqlite;
 pub mod state;
 pub mod transfer;
 mod wake;
+pub mod why;
+pub mod workers;
 
 pub use broker::Broker;
 pub use client::Client;

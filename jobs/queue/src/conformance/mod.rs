@@ -18,6 +18,7 @@ pub mod model;
 pub mod operating;
 pub mod submitting;
 pub mod time;
+pub mod watching;
 
 use std::{sync::Arc, time::Duration};
 
@@ -261,6 +262,11 @@ macro_rules! conformance_tests {
             operating: an_operation_by_filter_reports_what_it_did,
             operating: a_purge_empties_one_queue,
             operating: what_was_exported_can_be_imported,
+            watching: scopes_are_described,
+            watching: a_ready_job_knows_its_place,
+            watching: ready_jobs_are_counted_by_what_a_worker_must_know,
+            watching: workers_are_believed_for_as_long_as_they_said,
+            watching: a_job_says_why_it_is_not_running,
             inspecting: lists_are_filtered_and_paged_newest_first,
             inspecting: a_bad_cursor_is_an_error,
             inspecting: queues_are_described,

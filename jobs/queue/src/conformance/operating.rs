@@ -17,23 +17,23 @@ use crate::{
 };
 
 fn is_conflict<T: std::fmt::Debug>(
-    result: Result<T, Error>,
+    result: &Result<T, Error>,
     in_state: JobState,
     of: &'static str,
 ) -> bool {
-    matches!(result, Err(Error::Conflict { state, verb, .. }) if state == in_state && verb == of)
+    matches!(result, Err(Error::Conflict { state, verb, .. }) if *state == in_state && *verb == of)
 }
 
 pub async fn an_ended_job_is_deleted_and_counts_as_pruned(f: &Fixture) {
     let id = f.accept(job()).await;
     assert!(is_conflict(
-        f.broker.delete(id).await,
+        &f.broker.delete(id).await,
         JobState::Ready,
         "delete"
     ));
     let lease = f.fetch_one(id).await;
     assert!(is_conflict(
-        f.broker.delete(id).await,
+        &f.broker.delete(id).await,
         JobState::Running,
         "delete"
     ));
@@ -44,7 +44,11 @@ pub async fn an_ended_job_is_deleted_and_counts_as_pruned(f: &Fixture) {
     assert!(matches!(f.broker.delete(id).await, Err(Error::NotFound(named)) if named == id));
     let audit = f.broker.audit().await.unwrap();
     assert_eq!((audit.accepted, audit.pruned, audit.present), (2, 1, 1));
-    let all = f.broker.list(&JobFilter::default(), None, 10).await.unwrap();
+    let all = f
+        .broker
+        .list(&JobFilter::default(), None, 10)
+        .await
+        .unwrap();
     assert_eq!(all.items.len(), 1);
     assert_eq!(all.items[0].id(), stays);
 }
@@ -96,7 +100,7 @@ pub async fn a_snoozed_job_runs_at_its_new_time(f: &Fixture) {
         .snooze(id, at + SignedDuration::from_secs(60))
         .await
         .unwrap();
-    f.pass(Duration::from_secs(60)).await;
+    f.pass(Duration::from_mins(1)).await;
     assert!(f.fetch(10).await.is_empty());
     f.broker
         .snooze(id, at + SignedDuration::from_secs(1))
@@ -106,7 +110,7 @@ pub async fn a_snoozed_job_runs_at_its_new_time(f: &Fixture) {
     let leases = f.fetch(10).await;
     assert_eq!(leases.len(), 1, "it stands in line once");
     assert!(is_conflict(
-        f.broker.snooze(id, at).await,
+        &f.broker.snooze(id, at).await,
         JobState::Running,
         "snooze"
     ));
@@ -118,7 +122,7 @@ pub async fn a_snoozed_job_runs_at_its_new_time(f: &Fixture) {
     assert_eq!(lease.job.attempt, 2, "an instant that has passed is due");
     f.outcome(&lease, Outcome::done()).await;
     assert!(is_conflict(
-        f.broker.snooze(id, at).await,
+        &f.broker.snooze(id, at).await,
         JobState::Completed,
         "snooze"
     ));
@@ -129,7 +133,7 @@ pub async fn a_snoozed_job_runs_at_its_new_time(f: &Fixture) {
     };
     let waits = f.accept(waits).await;
     assert!(is_conflict(
-        f.broker.snooze(waits, at).await,
+        &f.broker.snooze(waits, at).await,
         JobState::Waiting,
         "snooze"
     ));
@@ -160,7 +164,7 @@ pub async fn a_dead_job_gets_another_payload(f: &Fixture) {
         .await;
     let right = json!({"path": "right"});
     assert!(is_conflict(
-        f.broker.set_payload(id, right.clone()).await,
+        &f.broker.set_payload(id, right.clone()).await,
         JobState::Ready,
         "set_payload"
     ));
@@ -171,7 +175,10 @@ pub async fn a_dead_job_gets_another_payload(f: &Fixture) {
     let refused = f.broker.set_payload(id, large).await;
     assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
     let record = f.broker.set_payload(id, right.clone()).await.unwrap();
-    assert_eq!((record.state, &record.spec.payload), (JobState::Dead, &right));
+    assert_eq!(
+        (record.state, &record.spec.payload),
+        (JobState::Dead, &right)
+    );
     assert_eq!(f.get(id).await.spec.payload, right);
     // What is the same job now is told by the new payload.
     let with = |payload| NewJob {
@@ -278,7 +285,11 @@ pub async fn a_purge_empties_one_queue(f: &Fixture) {
     let elsewhere = f.accept(elsewhere).await;
     let report = purge(&f.broker, QUEUE, false, |_| {}).await.unwrap();
     assert_eq!((report.matched, report.changed), (8, 8));
-    let left = f.broker.list(&JobFilter::default(), None, 10).await.unwrap();
+    let left = f
+        .broker
+        .list(&JobFilter::default(), None, 10)
+        .await
+        .unwrap();
     let mut left: Vec<_> = left.items.iter().map(crate::JobRecord::id).collect();
     left.sort_unstable();
     assert_eq!(left, [running, elsewhere]);
@@ -306,7 +317,10 @@ pub async fn what_was_exported_can_be_imported(f: &Fixture) {
     let report = import(&f.broker, text.as_bytes(), |line| verdicts.push(line))
         .await
         .unwrap();
-    assert_eq!((report.lines, report.duplicates, report.rejected), (3, 2, 1));
+    assert_eq!(
+        (report.lines, report.duplicates, report.rejected),
+        (3, 2, 1)
+    );
     purge(&f.broker, QUEUE, false, |_| {}).await.unwrap();
     verdicts.clear();
     let report = import(&f.broker, text.as_bytes(), |line| verdicts.push(line))
@@ -317,6 +331,10 @@ pub async fn what_was_exported_can_be_imported(f: &Fixture) {
     assert_eq!(lines, [1, 2, 4]);
     let after = f.get(second).await;
     assert_eq!(after.spec, before.spec);
-    assert_eq!(after.state, JobState::Waiting, "the order of lines is no matter");
+    assert_eq!(
+        after.state,
+        JobState::Waiting,
+        "the order of lines is no matter"
+    );
     assert_eq!(f.state(first).await, JobState::Ready);
 }

@@ -27,9 +27,11 @@ use crate::{
     Broker, BrokerOptions, Error, JobId, JobRecord, JobState, NewJob, Result,
     broker::{
         Audit, FetchRequest, Finish, Finished, JobEvent, JobFilter, Lease, LeaseRef, Limits, Page,
-        QueueStats, Readmission, Renewal, Renewed, Rescued, Retention, Scope, Verdict,
+        Placement, QueueStats, Readmission, ReadyJobs, Renewal, Renewed, Rescued, Retention, Scope,
+        ScopeRule, Verdict,
     },
     clock::Clock,
+    workers::WorkerInfo,
 };
 
 /// How a ledger works.
@@ -411,6 +413,26 @@ impl Broker for LedgerBroker {
 
     async fn set_limits(&self, scope: Scope, limits: Limits) -> Result<()> {
         self.shared.inner.set_limits(scope, limits).await
+    }
+
+    async fn scopes(&self) -> Result<Vec<ScopeRule>> {
+        self.shared.inner.scopes().await
+    }
+
+    async fn placement(&self, id: JobId) -> Result<Option<Placement>> {
+        self.shared.inner.placement(id).await
+    }
+
+    async fn ready(&self) -> Result<Vec<ReadyJobs>> {
+        self.shared.inner.ready().await
+    }
+
+    async fn report_worker(&self, info: &WorkerInfo, ttl: Duration) -> Result<()> {
+        self.shared.inner.report_worker(info, ttl).await
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerInfo>> {
+        self.shared.inner.workers().await
     }
 
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>> {

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
 use serde_json::Value;
 
 use super::lanes::Lanes;
-use crate::{JobId, JobState, NewJob, rules::row::JobRow};
+use crate::{JobId, JobState, NewJob, broker::Placement, rules::row::JobRow};
+
+/// Jobs that are counted on the way to one's place; what is above is an estimate.
+const MAX_COUNTED: usize = 100_000;
 
 /// A job: its row, what was submitted, and where it is counted.
 #[derive(Debug)]
@@ -91,6 +94,18 @@ impl Jobs {
             job.spec.payload = payload;
         }
         self.put(row);
+    }
+
+    /// Returns where a ready job stands.
+    pub(super) fn placement(&self, id: JobId) -> Option<Placement> {
+        let job = self.by_id(id)?;
+        let row = &job.row;
+        if row.state != JobState::Ready {
+            return None;
+        }
+        let place = (job.spec.priority, row.run_at, row.seq);
+        let (ahead, exact) = self.lanes.ahead(job.lane, place, MAX_COUNTED);
+        Some(Placement { ahead, exact })
     }
 
     /// Deletes a job.

@@ -98,13 +98,14 @@ use self::core::Core;
 use crate::{
     Broker, Error, JobId, JobRecord, JobState, NewJob, Result,
     broker::{
-        Audit, FetchRequest, Finish, Finished, JobEvent, JobFilter, Lease, Limits, Page,
-        QueueStats, Renewal, Renewed, Rescued, Retention, Scope, Verdict,
+        Audit, FetchRequest, Finish, Finished, JobEvent, JobFilter, Lease, Limits, Page, Placement,
+        QueueStats, ReadyJobs, Renewal, Renewed, Rescued, Retention, Scope, ScopeRule, Verdict,
     },
     clock::Clock,
     options::BrokerOptions,
     rules::submit::check_all,
     wake::Wakers,
+    workers::WorkerInfo,
 };
 
 /// A [`Broker`] in memory.
@@ -211,6 +212,30 @@ impl Broker for MemoryBroker {
         self.lock()?.set_limits(scope, limits)?;
         self.wakers.wake_all();
         Ok(())
+    }
+
+    async fn scopes(&self) -> Result<Vec<ScopeRule>> {
+        let core = self.lock()?;
+        Ok(core.scopes.describe(core.now()))
+    }
+
+    async fn placement(&self, id: JobId) -> Result<Option<Placement>> {
+        Ok(self.lock()?.jobs.placement(id))
+    }
+
+    async fn ready(&self) -> Result<Vec<ReadyJobs>> {
+        Ok(self.lock()?.ready())
+    }
+
+    async fn report_worker(&self, info: &WorkerInfo, ttl: Duration) -> Result<()> {
+        let core = self.lock()?;
+        core.workers.report(info, ttl, core.instant());
+        Ok(())
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerInfo>> {
+        let core = self.lock()?;
+        Ok(core.workers.list(core.instant()))
     }
 
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>> {

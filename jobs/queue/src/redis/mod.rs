@@ -22,6 +22,7 @@ mod submit;
 mod submitter;
 mod sweep;
 mod wake;
+mod watch;
 
 use std::{
     collections::HashMap,
@@ -43,11 +44,13 @@ use self::{
 use crate::{
     Broker, JobId, JobRecord, JobState, NewJob, Result,
     broker::{
-        Audit, FetchRequest, Finish, Finished, JobEvent, JobFilter, Lease, Limits, Page,
-        QueueStats, Readmission, Renewal, Renewed, Rescued, Retention, Scope, Verdict,
+        Audit, FetchRequest, Finish, Finished, JobEvent, JobFilter, Lease, Limits, Page, Placement,
+        QueueStats, Readmission, ReadyJobs, Renewal, Renewed, Rescued, Retention, Scope, ScopeRule,
+        Verdict,
     },
     clock::Clock,
     options::BrokerOptions,
+    workers::WorkerInfo,
 };
 
 /// Entries that one script may touch.
@@ -230,6 +233,26 @@ impl Broker for RedisBroker {
 
     async fn set_limits(&self, scope: Scope, limits: Limits) -> Result<()> {
         self.shared.set_limits(&scope, limits).await
+    }
+
+    async fn scopes(&self) -> Result<Vec<ScopeRule>> {
+        self.shared.scopes().await
+    }
+
+    async fn placement(&self, id: JobId) -> Result<Option<Placement>> {
+        self.shared.placement(id).await
+    }
+
+    async fn ready(&self) -> Result<Vec<ReadyJobs>> {
+        self.shared.ready().await
+    }
+
+    async fn report_worker(&self, info: &WorkerInfo, ttl: Duration) -> Result<()> {
+        self.shared.report_worker(info, ttl).await
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerInfo>> {
+        self.shared.workers().await
     }
 
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>> {

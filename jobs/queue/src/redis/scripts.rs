@@ -57,6 +57,10 @@ scripts! {
     WATCH = "watch",
     PENDING = "pending",
     HORIZON = "horizon",
+    SCOPES = "scopes",
+    PLACEMENT = "placement",
+    REPORT = "report",
+    WORKERS = "workers",
 }
 
 impl Script {

@@ -215,6 +215,7 @@ impl Verb for SetLimits {
             .bind(self.limits.concurrency)
             .bind(self.limits.rate_per_s)
             .bind(self.limits.burst)
+            .bind(self.limits.weight)
             .execute(&mut *tx.connection)
             .await?;
         reload(tx).await
@@ -224,7 +225,7 @@ impl Verb for SetLimits {
 /// Forgets scopes that say nothing, and reads the rest.
 async fn reload(tx: &mut Tx<'_>) -> Result<(), StepError> {
     sqlx::query(
-        "DELETE FROM job_scopes WHERE paused = 0 AND concurrency IS NULL AND rate_per_s IS NULL",
+        "DELETE FROM job_scopes WHERE paused = 0 AND concurrency IS NULL AND rate_per_s IS NULL AND weight IS NULL",
     )
     .execute(&mut *tx.connection)
     .await?;

@@ -17,6 +17,7 @@ mod row;
 mod scopes;
 pub(crate) mod submit;
 mod sweep;
+mod watch;
 
 use std::{sync::Arc, time::Duration};
 
@@ -29,12 +30,14 @@ use self::engine::Engine;
 use crate::{
     Broker, JobId, JobRecord, JobState, NewJob, Result,
     broker::{
-        Audit, FetchRequest, Finish, Finished, JobEvent, JobFilter, Lease, Limits, Page,
-        QueueStats, Readmission, Renewal, Renewed, Rescued, Retention, Scope, Verdict,
+        Audit, FetchRequest, Finish, Finished, JobEvent, JobFilter, Lease, Limits, Page, Placement,
+        QueueStats, Readmission, ReadyJobs, Renewal, Renewed, Rescued, Retention, Scope, ScopeRule,
+        Verdict,
     },
     clock::Clock,
     options::BrokerOptions,
     wake::Wakers,
+    workers::{WorkerInfo, WorkerTable},
 };
 
 /// A [`Broker`] on a [`Database`].
@@ -44,6 +47,9 @@ pub struct SqliteBroker {
     options: BrokerOptions,
     engine: Engine,
     wakers: Arc<Wakers>,
+    clock: Arc<dyn Clock>,
+    /// In memory: all workers on a file are in the process that has it open.
+    workers: WorkerTable,
 }
 
 impl SqliteBroker {
@@ -56,13 +62,15 @@ impl SqliteBroker {
         Ok(Self {
             engine: Engine::start(
                 database.clone(),
-                clock,
+                Arc::clone(&clock),
                 options.clone(),
                 Arc::clone(&wakers),
             )?,
             database,
             options,
             wakers,
+            clock,
+            workers: WorkerTable::default(),
         })
     }
 
@@ -165,6 +173,27 @@ impl Broker for SqliteBroker {
             .await?;
         self.wakers.wake_all();
         Ok(())
+    }
+
+    async fn scopes(&self) -> Result<Vec<ScopeRule>> {
+        self.engine.call(watch::Scopes).await
+    }
+
+    async fn placement(&self, id: JobId) -> Result<Option<Placement>> {
+        watch::placement(&self.database, id).await
+    }
+
+    async fn ready(&self) -> Result<Vec<ReadyJobs>> {
+        watch::ready(&self.database).await
+    }
+
+    async fn report_worker(&self, info: &WorkerInfo, ttl: Duration) -> Result<()> {
+        self.workers.report(info, ttl, self.clock.now());
+        Ok(())
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerInfo>> {
+        Ok(self.workers.list(self.clock.now()))
     }
 
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>> {
