@@ -9,16 +9,20 @@
 //!   [`redis`] — on Redis, Sentinel or Cluster;
 //!   [`ledger`] — any broker, remembered in SQL;
 //! - **inspection**: [`why`] — why a job does not run; [`workers`] — who there is to run it;
+//!   [`event_stream`] — what happens, as it happens;
+//! - **fan-out**: [`batch`] — many jobs, and one that runs when all have ended;
 //! - **operation**: [`operate`] — one thing done to every job of a filter; [`transfer`] — jobs as NDJSON;
 //! - **execution**: [`runtime`] — apalis hosts the handlers; leases are kept from a thread of
 //!   their own; outcomes are stored in batches until the broker has them.
 
+pub mod batch;
 pub mod broker;
 pub mod client;
 pub mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod error;
+pub mod event_stream;
 pub mod handler;
 pub mod id;
 pub mod job;

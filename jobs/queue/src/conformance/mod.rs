@@ -11,6 +11,7 @@
 )]
 
 pub mod control;
+pub mod fanning;
 pub mod fetching;
 pub mod finishing;
 pub mod inspecting;
@@ -262,6 +263,9 @@ macro_rules! conformance_tests {
             operating: an_operation_by_filter_reports_what_it_did,
             operating: a_purge_empties_one_queue,
             operating: what_was_exported_can_be_imported,
+            fanning: a_parent_learns_how_each_child_ended,
+            fanning: a_batch_calls_back_once_when_all_members_have_settled,
+            fanning: an_empty_batch_calls_back_at_once,
             watching: scopes_are_described,
             watching: a_ready_job_knows_its_place,
             watching: ready_jobs_are_counted_by_what_a_worker_must_know,

@@ -25,7 +25,7 @@ use super::{
     source::JobSource,
     unknown,
 };
-use crate::{Broker, Job, JobId, WorkerId};
+use crate::{Broker, Job, JobId, WorkerId, batch};
 
 /// How a worker treats its jobs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -197,7 +197,7 @@ impl<C: Clone + Send + Sync + 'static> WorkerBuilder<C> {
     /// # Errors
     /// [`RuntimeError::Invalid`]: no queue, no kind, a kind twice, a queue without slots, or a heartbeat that is more
     /// than a third of the lease.
-    pub fn build(self) -> Result<Worker<C>, RuntimeError> {
+    pub fn build(mut self) -> Result<Worker<C>, RuntimeError> {
         let invalid = |message: String| Err(RuntimeError::Invalid(message));
         if let Some(kind) = self.twice.first() {
             return invalid(format!("kind `{kind}` is registered twice"));
@@ -205,6 +205,8 @@ impl<C: Clone + Send + Sync + 'static> WorkerBuilder<C> {
         if self.registry.kinds().is_empty() {
             return invalid("no kind is registered".to_owned());
         }
+        // Whoever runs jobs joins batches too.
+        self.registry.add::<batch::Join>(|_| ());
         if self.queues.is_empty() {
             return invalid("no queue is served".to_owned());
         }
