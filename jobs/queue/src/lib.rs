@@ -10,6 +10,7 @@
 //!   [`ledger`] — any broker, remembered in SQL;
 //! - **inspection**: [`why`] — why a job does not run; [`workers`] — who there is to run it;
 //!   [`event_stream`] — what happens, as it happens;
+//! - **the clock**: [`schedule`] — jobs that are submitted at every tick;
 //! - **fan-out**: [`batch`] — many jobs, and one that runs when all have ended;
 //! - **operation**: [`operate`] — one thing done to every job of a filter; [`transfer`] — jobs as NDJSON;
 //! - **execution**: [`runtime`] — apalis hosts the handlers; leases are kept from a thread of
@@ -35,6 +36,7 @@ pub mod redis;
 pub mod retry;
 mod rules;
 pub mod runtime;
+pub mod schedule;
 pub mod sqlite;
 pub mod state;
 pub mod transfer;

@@ -14,6 +14,7 @@ mod load;
 mod readmit;
 mod renew;
 mod row;
+mod schedules;
 mod scopes;
 pub(crate) mod submit;
 mod sweep;
@@ -27,6 +28,7 @@ use serde_json::Value;
 
 pub use self::database::{Database, OpenOptions, WriteTurn};
 use self::engine::Engine;
+pub use self::schedules::SqliteSchedules;
 use crate::{
     Broker, JobId, JobRecord, JobState, NewJob, Result,
     broker::{

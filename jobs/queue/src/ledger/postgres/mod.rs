@@ -2,6 +2,7 @@
 //! trip and is parsed once.
 
 mod connection;
+mod schedules;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -9,7 +10,10 @@ use sqlx::{PgConnection, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use self::connection::StepError;
-pub use self::connection::{PostgresDatabase, PostgresOptions, migrate};
+pub use self::{
+    connection::{PostgresDatabase, PostgresOptions, migrate},
+    schedules::PostgresSchedules,
+};
 use super::{
     contract::{Inserted, Keep, Ledger, Note, Reopen, Reopened, Settlement, Sums},
     entry::{COLUMNS, Entry, EntryKey, StoredJob, read_state},
