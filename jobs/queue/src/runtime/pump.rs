@@ -124,7 +124,12 @@ impl Pump {
     /// Hands jobs to apalis; after the shutdown they go back at once instead.
     async fn start(&self, leases: Vec<Lease>, ends: &mut Vec<Ended>) {
         for lease in leases {
-            let job = JobContext::new(lease.job, CancellationToken::new(), self.shutdown.clone());
+            let job = JobContext::on_broker(
+                lease.job,
+                CancellationToken::new(),
+                self.shutdown.clone(),
+                Arc::clone(&self.broker),
+            );
             self.inflight.add(&job);
             let refused = if self.shutdown.is_cancelled() {
                 Some(job)
