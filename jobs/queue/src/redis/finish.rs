@@ -289,7 +289,7 @@ impl Shared {
                 }
                 arguments.push_owned(packed).append(news);
                 let answer = self
-                    .link
+                    .keeper_link
                     .eval(&scripts::RENEW, &queue, &arguments, true)
                     .await?;
                 for (place, letter) in places.iter().zip(reply::bytes(answer)?) {

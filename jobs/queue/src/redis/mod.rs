@@ -93,6 +93,9 @@ impl std::fmt::Debug for RedisBroker {
 
 struct Shared {
     link: Link,
+    /// For renewals alone. The client drives a connection from the runtime that made it: this one is made on the lease
+    /// keeper's thread, so that handlers which block every thread of the main runtime do not stop it.
+    keeper_link: Link,
     options: BrokerOptions,
     redis: RedisOptions,
     /// Only tests give one; else the server's clock counts.
@@ -121,10 +124,13 @@ impl RedisBroker {
         options: BrokerOptions,
         clock: Option<Arc<dyn Clock>>,
     ) -> Result<Self> {
-        let link = Link::new(Address::parse(&redis.url)?, redis.prefix.clone())?;
+        let address = Address::parse(&redis.url)?;
+        let link = Link::new(address.clone(), redis.prefix.clone())?;
+        let keeper_link = Link::new(address, redis.prefix.clone())?;
         let shared = Arc::new(Shared {
             wakers: Wakers::new(link.clone(), redis.idle_poll),
             link,
+            keeper_link,
             options,
             redis,
             clock,
