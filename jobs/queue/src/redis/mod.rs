@@ -11,6 +11,7 @@ mod courier;
 mod events;
 mod fetch;
 mod finish;
+mod forget;
 mod inspect;
 mod keys;
 mod link;
@@ -33,6 +34,7 @@ use async_trait::async_trait;
 
 use self::{
     address::Address,
+    forget::Doubts,
     link::{Arguments, Link},
     queues::Queues,
     submitter::Submitter,
@@ -104,6 +106,7 @@ struct Shared {
     /// The queues of jobs that were leased here. A std mutex: sections are one lookup, no await is held.
     leased: Mutex<HashMap<JobId, Arc<str>>>,
     wakers: Arc<Wakers>,
+    doubts: Doubts,
 }
 
 impl RedisBroker {
@@ -136,6 +139,7 @@ impl RedisBroker {
             clock,
             queues: Queues::default(),
             leased: Mutex::default(),
+            doubts: Doubts::default(),
         });
         Ok(Self {
             submitter: Submitter::new(Arc::clone(&shared)),

@@ -144,7 +144,8 @@ impl WorkerBuilder<()> {
 }
 
 impl<C: Clone + Send + Sync + 'static> WorkerBuilder<C> {
-    /// Names the worker; the default is unique. Informational.
+    /// Names the worker; the default is unique, and so must this be among the workers that run: see
+    /// [`crate::broker::FetchRequest::worker`].
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
