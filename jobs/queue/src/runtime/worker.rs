@@ -351,6 +351,7 @@ impl<C: Clone + Send + Sync + 'static> Worker<C> {
             liveness: self.liveness.clone(),
             observer: Arc::clone(&self.observer),
             shutdown: stopping.clone(),
+            suspect: None,
         };
         (pump, JobSource::new(jobs_out, ack))
     }
