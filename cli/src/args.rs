@@ -84,6 +84,9 @@ pub(crate) enum Command {
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Measures this machine
+    #[command(subcommand)]
+    Bench(BenchCommand),
     /// Parses documents sent by the worker that started it
     #[command(hide = true)]
     ParserChild,
@@ -263,6 +266,77 @@ mod tests {
                 arguments.global.settings,
                 [("a.b".to_owned(), "c=d".to_owned())]
             );
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// The job engine: submits and drains jobs that do nothing
+    Queue(BenchQueueArguments),
+    /// A worker process of the benchmark
+    #[command(hide = true)]
+    Worker(BenchWorkerArguments),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct BenchEngineArguments {
+    /// The server: keys begin with gm-bench and are deleted at the end
+    #[arg(long, value_name = "URL")]
+    pub(crate) redis: String,
+    /// Jobs that run at once in each worker process
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub(crate) concurrency: usize,
+    /// Who must have a job before its submit returns
+    #[arg(long, value_enum, default_value_t = Durability::Redis)]
+    pub(crate) durability: Durability,
+    /// The ledger's database: postgres://… or sqlite:FILE
+    #[arg(long, value_name = "URL")]
+    pub(crate) sql: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchQueueArguments {
+    #[command(flatten)]
+    pub(crate) engine: BenchEngineArguments,
+    /// Jobs to submit and drain
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = parse_jobs)]
+    pub(crate) jobs: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchWorkerArguments {
+    #[command(flatten)]
+    pub(crate) engine: BenchEngineArguments,
+    #[arg(long)]
+    pub(crate) prefix: String,
+    #[arg(long)]
+    pub(crate) expect: u64,
+    #[arg(long)]
+    pub(crate) latency: bool,
+}
+
+fn parse_jobs(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(jobs @ 100..=10_000_000) => Ok(jobs),
+        _ => Err("expected a number from 100 to 10000000".to_owned()),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Durability {
+    /// Redis alone
+    Redis,
+    /// SQL, then Redis
+    Ledger,
+}
+
+impl Durability {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Redis => "redis",
+            Self::Ledger => "ledger",
         }
     }
 }

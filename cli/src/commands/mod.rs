@@ -1,5 +1,6 @@
 //! What each command does: one file a verb.
 
+mod bench;
 mod config;
 pub(crate) mod demo;
 mod dev;
@@ -12,7 +13,10 @@ mod queue;
 use graphmill_config::{Config, Sources};
 
 use crate::{
-    args::{Command, ConfigCommand, DocumentCommand, GlobalArguments, JobCommand, QueueCommand},
+    args::{
+        BenchCommand, Command, ConfigCommand, DocumentCommand, GlobalArguments, JobCommand,
+        QueueCommand,
+    },
     client::Client,
     failure::{Exit, UsageError},
     output::Output,
@@ -82,6 +86,10 @@ pub(crate) async fn run(command: Command, context: Context) -> anyhow::Result<Ex
         Command::Config(ConfigCommand::Show) => config::show::run(&context),
         Command::Config(ConfigCommand::Check) => config::check::run(&context),
         Command::Config(ConfigCommand::Reference) => config::reference::run(&context),
+        Command::Bench(BenchCommand::Queue(arguments)) => {
+            bench::queue::run(&context, arguments).await
+        }
+        Command::Bench(BenchCommand::Worker(arguments)) => bench::worker::run(arguments).await,
         Command::ParserChild => {
             unreachable!("`main` handles the parser child before a runtime exists")
         }

@@ -5,7 +5,8 @@
 --
 -- ARGV: 1 now, 2 worker, 3 free slots (at most 1,000), 4 lease ms, 5 patience ms (starvation guard), 6 how many kinds,
 -- then kind and newest known schema version of each.
--- Returns {ms until something may become ready, -1 for never, -2 where that was not looked for; lanes as number and name; jobs as one string, each
+-- Returns {ms until something may become ready; ms until a sweep may have something to do, -1 for never, -2 for both where
+-- that was not looked for; lanes as number and name; jobs as one string, each
 -- id c16, length of the state H, state, length of the spec I4, spec; notes of jobs that have any: id, errors,
 -- checkpoint, progress}.
 -- Keeps atomic: a job is leased to one worker; caps and rates hold; the attempt counts from here.
@@ -93,9 +94,9 @@ end
 
 local out, noted, expiries, lanes_out, got = {}, {}, {}, {}, 0
 local expires_at = digits(now + lease)
-local FRESH = '\0\1\0\0\1\0\0\0' -- no reason, first attempt, no crash, first epoch
+local FRESH = '\0\1\0\0' .. pack('<d', 1) -- no reason, first attempt, no crash, first epoch
 local begun = now_8 .. string.rep('\0', 8) .. worker
-local text_bytes = pack('<H', 38 + #worker)
+local text_bytes = pack('<H', 42 + #worker)
 
 local function may_start(job, spec)
     if job.st ~= 'r' then
@@ -239,7 +240,7 @@ for priority = 0, 3 do
     end
 end
 
-local until_next = -2
+local until_ready, until_sweep = -2, -2
 if got > 0 then
     if call('EXISTS', k_leases) == 0 then
         call('ZADD', k_leases, '+inf', SENTINEL)
@@ -256,9 +257,10 @@ if got == free then
         wake() -- for another worker: there may be more
     end
 else
-    until_next = until_next_due()
+    until_sweep = until_next_due()
+    until_ready = until_first_of({k_due})
     if next_token < huge then
-        until_next = until_next < 0 and next_token or min(until_next, next_token)
+        until_ready = until_ready < 0 and next_token or min(until_ready, next_token)
     end
 end
 
@@ -270,4 +272,4 @@ end
 for _, id in ipairs(noted) do
     notes[#notes + 1] = {id, call('HGET', k_errors, id), call('HGET', k_checkpoints, id), call('HGET', k_progress, id)}
 end
-return {until_next, lanes_flat, concat(out), notes}
+return {until_ready, until_sweep, lanes_flat, concat(out), notes}

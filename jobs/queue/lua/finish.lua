@@ -2,7 +2,7 @@
 -- keys: results checkpoints progress rules
 -- Stores how attempts ended.
 --
--- ARGV: 1 now, 2 most errors kept, 3 jobs that are done and say no more: id c16, epoch I4 of each, one after the
+-- ARGV: 1 now, 2 most errors kept, 3 jobs that are done and say no more: id c16, epoch d of each, one after the
 -- other; then for each other end nine arguments: id, epoch, code, four values, progress, checkpoint ('': unchanged).
 --   code c: done, value 1 the result as JSON;                f: failed, values class, error code, message, a random
 --   number in [0, 1) for the jitter;                         s: run again at value 1 (ms), not counted;
@@ -15,14 +15,14 @@ local DEAD_REASONS = {permanent = 2, rejected = 6, expired = 5}
 
 local ids, epochs = {}, {}
 local done = ARGV[3]
-for at = 1, #done, 20 do
+for at = 1, #done, 24 do
     ids[#ids + 1] = sub(done, at, at + 15)
-    epochs[#epochs + 1] = sub(done, at + 16, at + 19)
+    epochs[#epochs + 1] = sub(done, at + 16, at + 23)
 end
 local fast = #ids
 for at = 4, #ARGV, 9 do
     ids[#ids + 1] = ARGV[at]
-    epochs[#epochs + 1] = pack('<I4', tonumber(ARGV[at + 1]))
+    epochs[#epochs + 1] = pack('<d', tonumber(ARGV[at + 1]))
 end
 
 local function fail(job, class, code, message, random)
@@ -85,11 +85,11 @@ end
 local waited_for = call('EXISTS', k_deps) == 1
 local many, run_ms = {}, {}
 local function complete_plain(id, text)
-    local lane = sub(text, 11, 14)
+    local lane = sub(text, 15, 18)
     many[lane] = (many[lane] or 0) + 1
-    run_ms[lane] = (run_ms[lane] or 0) + now - unpack_from('<d', text, 23)
+    run_ms[lane] = (run_ms[lane] or 0) + now - unpack_from('<d', text, 27)
     states[#states + 1] = id
-    states[#states + 1] = concat({'c', sub(text, 2, 30), now_8})
+    states[#states + 1] = concat({'c', sub(text, 2, 34), now_8})
     ended.c[#ended.c + 1] = id .. now_8
     leases_gone[#leases_gone + 1] = id
     events[#events + 1] = concat({id, 'c', sub(text, 4, 5), lane, '\0'})
@@ -105,8 +105,8 @@ for n = 1, #ids do
     local id, text = ids[n], texts[n]
     local before = seen[id]
     if before then
-        letters[n] = sub(before, 7, 10) == epochs[n] and sub(before, 1, 1) or '-'
-    elseif not text or sub(text, 7, 10) ~= epochs[n] then
+        letters[n] = sub(before, 7, 14) == epochs[n] and sub(before, 1, 1) or '-'
+    elseif not text or sub(text, 7, 14) ~= epochs[n] then
         letters[n] = '-'
     elseif byte(text, 1) ~= 82 then -- R
         letters[n] = sub(text, 1, 1)

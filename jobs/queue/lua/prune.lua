@@ -7,7 +7,7 @@
 -- `completed`, `cancelled`, `dead` LIST: id c16, finished_at d, in that order; an entry whose job was retried since
 -- falls away.
 local limit = tonumber(ARGV[2])
-local gone = {}
+local gone, seen = {}, {}
 
 local function take(list, keep)
     local room = limit - #gone
@@ -30,7 +30,9 @@ local function take(list, keep)
     local texts = call('HMGET', k_state, unpack(ids))
     for n, id in ipairs(ids) do
         local job = texts[n] and read_state(id, texts[n])
-        if job and ENDED[job.st] == list and job.finished == times[n] then
+        -- One that ended, was retried and ended again within a ms stands in the list twice.
+        if job and not seen[id] and ENDED[job.st] == list and job.finished == times[n] then
+            seen[id] = true
             count(job.st, job.lane, -1)
             gone[#gone + 1] = id
         end

@@ -2,15 +2,15 @@
 -- keys: checkpoints progress
 -- Keeps leases, and what handlers report with them.
 --
--- ARGV: 1 now, 2 lease ms, 3 leases: id c16, epoch I4 of each, one after the other; then three arguments for each that
+-- ARGV: 1 now, 2 lease ms, 3 leases: id c16, epoch d of each, one after the other; then three arguments for each that
 -- reports something: which (from 1), progress, checkpoint ('': unchanged).
 -- Returns a string, a letter for each lease: K kept, C kept and its end was asked for, L lost.
 -- Keeps atomic: only the present epoch renews.
 local until_ms = now + tonumber(ARGV[2])
 local ids, epochs = {}, {}
-for at = 1, #ARGV[3], 20 do
+for at = 1, #ARGV[3], 24 do
     ids[#ids + 1] = sub(ARGV[3], at, at + 15)
-    epochs[#epochs + 1] = unpack_from('<I4', ARGV[3], at + 16)
+    epochs[#epochs + 1] = unpack_from('<d', ARGV[3], at + 16)
 end
 local letters, kept = {}, {}
 local texts = #ids > 0 and call('HMGET', k_state, unpack(ids)) or {}

@@ -6,7 +6,9 @@
 -- then their names, then one argument a job:
 --   id c16, lane H (which of the names, from 1), bits B, core (max_attempts H, backoff base and max I4 I4, ms),
 --   [bit 1: run_at d], [bit 16: expires_at d, deadline d], [bit 4 or 8: unique field c16, ttl d, body hash c16],
---   [bit 2: dependencies H of them c16, dependencies in other queues that are open H of them c16], the rest, payload.
+--   [bit 2: dependencies H of them c16, dependencies in other queues that are open H of them c16],
+--   [bit 32, for a job that was accepted before and lost: attempt H, crashes B, epoch d, errors as lines, their length
+--   I4 before them], the rest, payload.
 -- Returns {jobs accepted before this call, verdicts, details}: verdicts is a string with one letter a job: A accepted,
 -- D duplicate, C conflict; details has {id, state} for each that is not A, in order.
 -- Keeps atomic: an id and a unique key belong to one job; a job is in the structure of its state, counted once.
@@ -102,6 +104,13 @@ local function parse_job(n)
                 at = at + 16
             end
         end
+    end
+    if band(bits, 32) ~= 0 then
+        local length
+        job.attempt, job.crashes, job.epoch, length = unpack_from('<HBdI4', text, at)
+        at = at + 15
+        job.past = sub(text, at, at + length - 1)
+        at = at + length
     end
     parts[#parts + 1] = sub(text, at)
     job.spec = concat(parts)
@@ -205,6 +214,13 @@ if mode ~= '2' and not (mode == '1' and refused) and #new + #plain_log > 0 then
         log[#log + 1] = job.id
         count(job.st, job.lane, 1)
         note_event(job)
+        if job.past and job.past ~= '' then
+            call('HSET', k_errors, job.id, job.past)
+            set(job, NOTED)
+        end
+        if job.st ~= 'r' or job.past then
+            save(job)
+        end
         if job.st == 'r' then
             local list = back[job.lane]
             if not list then
@@ -212,8 +228,6 @@ if mode ~= '2' and not (mode == '1' and refused) and #new + #plain_log > 0 then
                 back[job.lane] = list
             end
             list[#list + 1] = job.id
-        else
-            save(job)
         end
         if job.st == 's' then
             due[#due + 1] = job

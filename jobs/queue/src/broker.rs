@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::{
     DeadReason, JobId, JobRecord, JobState, NewJob, Outcome, Result, WorkerId,
-    job::{ErrorClass, Progress},
+    job::{AttemptError, ErrorClass, Progress},
     outcome::JobError,
 };
 
@@ -57,6 +57,30 @@ impl Verdict {
             Self::Accepted { id } | Self::Duplicate { id, .. } => Some(*id),
             Self::Conflict { .. } | Self::Rejected { .. } => None,
         }
+    }
+}
+
+/// A job that its broker has forgotten, with what is known of its past.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Readmission {
+    /// What was submitted.
+    pub job: NewJob,
+    /// Attempts it has spent.
+    pub attempt: u32,
+    /// Leases it has lost.
+    pub crashes: u32,
+    /// Its leases get larger epochs than this, so that whoever held one before is refused.
+    pub epoch: u64,
+    /// Its failed attempts, the newest last.
+    pub errors: Vec<AttemptError>,
+}
+
+impl Readmission {
+    /// Returns a job that may fail as often as this one may still: for brokers that take no past.
+    pub fn into_new_job(self) -> NewJob {
+        let mut job = self.job;
+        job.max_attempts = job.max_attempts.saturating_sub(self.attempt).max(1);
+        job
     }
 }
 
@@ -314,6 +338,16 @@ pub trait Broker: Send + Sync + 'static {
     /// # Errors
     /// [`crate::Error::Unavailable`]: nothing is known to be accepted; repeat it.
     async fn submit(&self, jobs: Vec<NewJob>, all_or_nothing: bool) -> Result<Vec<Verdict>>;
+
+    /// Accepts jobs that were accepted before and may have been forgotten since, as [`Broker::submit`] without
+    /// `all_or_nothing` does. A job that is there stays as it is ([`Verdict::Duplicate`]).
+    ///
+    /// A broker that can be emptied must carry the past of its jobs, above all the epoch: else the holder of a lease from
+    /// before passes for the holder of a new one. What stands here is for brokers that never forget; it keeps the attempts.
+    async fn readmit(&self, jobs: Vec<Readmission>) -> Result<Vec<Verdict>> {
+        let jobs = jobs.into_iter().map(Readmission::into_new_job).collect();
+        self.submit(jobs, false).await
+    }
 
     /// Leases jobs that may run now: by priority, then by age, within the limits, not from what is paused.
     async fn fetch(&self, request: &FetchRequest) -> Result<Vec<Lease>>;

@@ -7,18 +7,22 @@
 //!   them for a job, for brokers that decide in Rust;
 //! - **brokers**: [`sqlite`] — the contract on one SQLite file; [`memory`] — in the memory of one process, for tests;
 //!   [`redis`] — on Redis, Sentinel or Cluster;
+//!   [`ledger`] — any broker, remembered in SQL;
 //! - **execution**: [`runtime`] — apalis hosts the handlers; leases are kept from a thread of
 //!   their own; outcomes are stored in batches until the broker has them.
 
 pub mod broker;
 pub mod client;
 pub mod clock;
+#[cfg(feature = "compat-apalis-redis")]
+pub mod compat;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod error;
 pub mod handler;
 pub mod id;
 pub mod job;
+pub mod ledger;
 pub mod memory;
 pub mod options;
 pub mod outcome;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    fmt::Write as _,
     fs::{File, OpenOptions},
     io::Write,
     path::Path,
@@ -70,7 +71,10 @@ impl Submits {
     }
 
     fn write(&mut self, what: &str, ids: &[JobId]) {
-        let lines: String = ids.iter().map(|id| format!("{what} {id}\n")).collect();
+        let mut lines = String::new();
+        for id in ids {
+            writeln!(lines, "{what} {id}").unwrap();
+        }
         self.file.write_all(lines.as_bytes()).unwrap();
     }
 

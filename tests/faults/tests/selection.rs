@@ -1,5 +1,7 @@
 //! Every scenario once, small, with a fixed seed: what CI runs. Each has servers of its own, so they run side by side.
 
+#![expect(clippy::print_stdout, reason = "a test that fails shows its figures")]
+
 use graphmill_faults::{
     arena::{Run, Scale},
     scenarios::ALL,

@@ -7,13 +7,13 @@
 --         lane I4, submitted_at d, flags B, max_attempts H, backoff base and max I4 I4 (ms),
 --         [timed: expires_at d, deadline d (0: none)], [unique: field c16, ttl d (0: until done)],
 --         length of the rest as JSON H, the rest, the payload as JSON.
--- `state` HASH: id → what changes: state c1, flags B, reason B, attempt H, crashes B, epoch I4, lane I4,
+-- `state` HASH: id → what changes: state c1, flags B, reason B, attempt H, crashes B, epoch d, lane I4,
 --         run_at d, started_at d, finished_at d, worker. A job without one is ready and was never fetched.
 -- States: s scheduled, w waiting, r ready, R running, t retrying, c completed, x cancelled, d dead.
--- Places in a state, from 1: state 1, flags 2, attempt 4–5, epoch 7–10, lane 11–14, run_at 15–22, started_at 23–30,
--- finished_at 31–38. The first 12 bytes of a spec are laid out as lane and run_at are: what most jobs go through
+-- Places in a state, from 1: state 1, flags 2, attempt 4–5, epoch 7–14, lane 15–18, run_at 19–26, started_at 27–34,
+-- finished_at 35–42. The first 12 bytes of a spec are laid out as lane and run_at are: what most jobs go through
 -- (fetch, completion) is done on the bytes, without taking the record apart.
-local SPEC, STATE = '<I4dBHI4I4', '<c1BBHBI4I4ddd'
+local SPEC, STATE = '<I4dBHI4I4', '<c1BBHBdI4ddd'
 local SPEC_BYTES = 23
 local CANCEL, LIFTED, UNIQUE, UNIQUE_TTL, TIMED, NOTED = 1, 2, 4, 8, 16, 32
 local EXPIRED, CRASHED = 5, 3
@@ -354,16 +354,21 @@ local function write_times()
     leases_gone, due_gone, due, timed = {}, {}, {}, {}
 end
 
--- Returns in how many ms something may become due, -1 for unknown.
-local function until_next_due()
+-- Returns in how many ms the first of some structures is due, -1 where they are empty.
+local function until_first_of(keys)
     local at = huge
-    for _, key in ipairs({k_due, k_kill, k_leases}) do
+    for _, key in ipairs(keys) do
         local first = call('ZRANGEBYSCORE', key, '-inf', '(inf', 'WITHSCORES', 'LIMIT', 0, 1)
         if #first > 0 then
             at = min(at, tonumber(first[2]) - now)
         end
     end
     return at < huge and max(0, at) or -1
+end
+
+-- Returns in how many ms a sweep may have something to do, -1 for nothing known.
+local function until_next_due()
+    return until_first_of({k_due, k_kill, k_leases})
 end
 
 -- Writes everything that was collected.

@@ -92,6 +92,34 @@ pub(super) fn first_16(hash: blake3::Hash) -> [u8; 16] {
     bytes
 }
 
+/// What a job that was accepted before had spent when it was lost.
+pub(super) struct Past {
+    pub(super) attempt: u32,
+    pub(super) crashes: u32,
+    pub(super) epoch: u64,
+    /// As [`write_errors`] gives them.
+    pub(super) errors: String,
+}
+
+/// Writes errors the way the scripts do: one JSON object a line.
+pub(super) fn write_errors(errors: &[AttemptError]) -> Result<String> {
+    let lines = errors.iter().map(|error| {
+        serde_json::to_string(&StoredError {
+            a: error.attempt,
+            c: error.class,
+            e: error.error.code.clone(),
+            m: error.error.message.clone(),
+            w: error
+                .worker
+                .as_ref()
+                .map(|worker| worker.as_str().to_owned()),
+            t: error.at.as_millisecond().to_string(),
+        })
+        .map_err(|error| Error::Invalid(error.to_string()))
+    });
+    Ok(lines.collect::<Result<Vec<_>>>()?.join("\n"))
+}
+
 /// Writes a job as one argument of `submit.lua`. `lane` counts from 1; `open_elsewhere` are dependencies in other queues.
 pub(super) fn write_job(
     job: &NewJob,
@@ -99,6 +127,7 @@ pub(super) fn write_job(
     lane: u16,
     open_elsewhere: &[JobId],
     depends_on: &[JobId],
+    past: Option<&Past>,
 ) -> Result<Vec<u8>> {
     let ms = |at: Option<Timestamp>| at.map_or(0.0, |at| at.as_millisecond() as f64);
     let mut bits = 0;
@@ -110,6 +139,9 @@ pub(super) fn write_job(
     }
     if job.expires_at.is_some() || job.deadline.is_some() {
         bits |= flag::TIMED;
+    }
+    if past.is_some() {
+        bits |= 32;
     }
     let ttl = match job.unique.as_ref().map(|unique| unique.until) {
         Some(UniqueUntil::Done) => {
@@ -150,6 +182,13 @@ pub(super) fn write_job(
                 out.extend_from_slice(id.as_uuid().as_bytes());
             }
         }
+    }
+    if let Some(past) = past {
+        out.extend_from_slice(&(past.attempt as u16).to_le_bytes());
+        out.push(u8::try_from(past.crashes).unwrap_or(u8::MAX));
+        out.extend_from_slice(&(past.epoch as f64).to_le_bytes());
+        out.extend_from_slice(&(past.errors.len() as u32).to_le_bytes());
+        out.extend_from_slice(past.errors.as_bytes());
     }
     let rest = Rest {
         timeout_ms: (job.timeout_ms != DEFAULT_TIMEOUT_MS).then_some(job.timeout_ms),
@@ -314,7 +353,7 @@ impl State {
             reason: reason_of_number(reader.u8()?),
             attempt: u32::from(reader.u16()?),
             crashes: u32::from(reader.u8()?),
-            epoch: u64::from(reader.u32()?),
+            epoch: reader.ms()? as u64,
             run_at: {
                 reader.u32()?; // the lane, which the spec has too
                 reader.ms()?
@@ -353,12 +392,13 @@ pub(super) struct Notes<'a> {
 }
 
 /// An entry of a job's errors, as the scripts write it.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct StoredError {
     a: u32,
     c: ErrorClass,
     e: String,
     m: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     w: Option<String>,
     t: String,
 }

@@ -95,9 +95,13 @@ impl Shared {
         queue: &str,
         answer: Value,
     ) -> Result<Vec<Lease>> {
-        let [until_next, lanes, jobs, notes] = reply::parts(answer)?;
-        self.wakers
-            .note_due(queue, reply::number(until_next)?, good_for(request.lease));
+        let [until_ready, until_sweep, lanes, jobs, notes] = reply::parts(answer)?;
+        self.wakers.note(
+            queue,
+            Some(reply::number(until_ready)?),
+            reply::number(until_sweep)?,
+            good_for(request.lease),
+        );
         self.queues.add_lanes(queue, read_lanes(lanes)?);
         let leases = self
             .read_leases(queue, request.lease, &reply::bytes(jobs)?, notes)

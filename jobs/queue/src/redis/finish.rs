@@ -283,7 +283,7 @@ impl Shared {
             for places in places.chunks(CHUNK) {
                 let mut arguments = self.arguments();
                 arguments.push_number(lease.as_millis());
-                let mut packed = Vec::with_capacity(places.len() * 20);
+                let mut packed = Vec::with_capacity(places.len() * 24);
                 let mut news = Arguments::default();
                 for (n, place) in places.iter().enumerate() {
                     let renewal = &renewals[*place];
@@ -337,9 +337,7 @@ impl Shared {
 
 fn push_lease(out: &mut Vec<u8>, lease: LeaseRef) {
     out.extend_from_slice(lease.id.as_uuid().as_bytes());
-    // An epoch that does not fit was never given out; the largest is not either.
-    let epoch = u32::try_from(lease.epoch).unwrap_or(u32::MAX);
-    out.extend_from_slice(&epoch.to_le_bytes());
+    out.extend_from_slice(&(lease.epoch as f64).to_le_bytes());
 }
 
 fn failed(class: ErrorClass, error: &JobError) -> Result<End> {

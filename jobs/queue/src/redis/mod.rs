@@ -44,7 +44,7 @@ use crate::{
     Broker, JobId, JobRecord, JobState, NewJob, Result,
     broker::{
         Audit, FetchRequest, Finish, Finished, JobEvent, JobFilter, Lease, Limits, Page,
-        QueueStats, Renewal, Renewed, Rescued, Retention, Scope, Verdict,
+        QueueStats, Readmission, Renewal, Renewed, Rescued, Retention, Scope, Verdict,
     },
     clock::Clock,
     options::BrokerOptions,
@@ -148,6 +148,26 @@ impl RedisBroker {
     }
 }
 
+impl RedisBroker {
+    /// Deletes every key of this broker's prefix: all jobs of all queues. There is no way back.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unavailable`]: part of it may be left; repeat it.
+    pub async fn erase(&self) -> Result<()> {
+        self.shared.erase().await
+    }
+
+    /// Returns a section of what the server says about itself.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unavailable`].
+    pub async fn info(&self, section: &str) -> Result<String> {
+        let mut command = ::redis::cmd("INFO");
+        command.arg(section);
+        reply::text(self.shared.link.call(&command, true).await?)
+    }
+}
+
 impl Shared {
     /// Begins the arguments of a script: ARGV[1] is the time, 0 for the server's own.
     fn arguments(&self) -> Arguments {
@@ -171,9 +191,21 @@ impl Broker for RedisBroker {
         match <[NewJob; 1]>::try_from(jobs) {
             // Alone, and needing nobody: goes with those that other callers submit at this moment.
             Ok([job]) if job.depends_on.is_empty() => Ok(vec![self.submitter.submit(job).await?]),
-            Ok(jobs) => self.shared.submit(jobs.into(), all_or_nothing).await,
-            Err(jobs) => self.shared.submit(jobs, all_or_nothing).await,
+            Ok(jobs) => {
+                self.shared
+                    .submit(jobs.into(), all_or_nothing, HashMap::new())
+                    .await
+            }
+            Err(jobs) => {
+                self.shared
+                    .submit(jobs, all_or_nothing, HashMap::new())
+                    .await
+            }
         }
+    }
+
+    async fn readmit(&self, jobs: Vec<Readmission>) -> Result<Vec<Verdict>> {
+        self.shared.readmit(jobs).await
     }
 
     async fn fetch(&self, request: &FetchRequest) -> Result<Vec<Lease>> {

@@ -171,6 +171,33 @@ impl Shared {
         Ok(())
     }
 
+    /// Deletes every key of every queue, and those of the installation.
+    pub(super) async fn erase(&self) -> Result<()> {
+        for queue in self.read_queues().await? {
+            // One key a call: in a cluster that is at home everywhere.
+            for name in keys::NAMES {
+                let mut command = redis::cmd("UNLINK");
+                command.arg(self.link.key(&queue, name));
+                self.link.call(&command, true).await?;
+            }
+            self.queues.forget_lanes(&queue);
+        }
+        let prefix = self.link.prefix();
+        for key in [
+            keys::queues_key(prefix),
+            keys::rules_key(prefix),
+            keys::horizon_key(prefix),
+        ] {
+            let mut command = redis::cmd("UNLINK");
+            command.arg(key);
+            self.link.call(&command, true).await?;
+        }
+        let mut known = self.queues.write();
+        known.names.clear();
+        known.registered.clear();
+        Ok(())
+    }
+
     /// A queue had no job when one was accepted: it is new, or its server was emptied since it was registered.
     pub(super) async fn begun_anew(&self, queue: &str) -> Result<()> {
         self.queues.forget_lanes(queue);

@@ -35,7 +35,7 @@ pub(super) fn parts<const N: usize>(value: Value) -> Result<[Value; N]> {
 pub(super) fn bytes(value: Value) -> Result<Vec<u8>> {
     match value {
         Value::BulkString(bytes) => Ok(bytes),
-        Value::SimpleString(text) => Ok(text.into_bytes()),
+        Value::SimpleString(text) | Value::VerbatimString { text, .. } => Ok(text.into_bytes()),
         Value::Int(number) => Ok(number.to_string().into_bytes()),
         other => Err(unexpected("a string", &other)),
     }

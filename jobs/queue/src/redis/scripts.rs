@@ -124,18 +124,10 @@ mod tests {
     #[test]
     fn every_key_a_script_names_is_passed_to_it() {
         for script in all() {
-            let mut rest = script.text.as_str();
-            while let Some(at) = rest.find("k_") {
-                let name: String = rest[at + 2..]
-                    .chars()
-                    .take_while(|c| c.is_ascii_lowercase() || *c == '_')
-                    .collect();
-                assert!(
-                    script.keys.contains(&name.as_str()),
-                    "{} uses k_{name}",
-                    script.name
-                );
-                rest = &rest[at + 2..];
+            let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let names = script.text.split(|c| !word(c));
+            for name in names.filter_map(|name| name.strip_prefix("k_")) {
+                assert!(script.keys.contains(&name), "{} uses k_{name}", script.name);
             }
         }
     }

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use redis::Value;
 
-use super::{CHUNK, Shared, codec, keys, reply, scripts};
+use super::{CHUNK, Shared, codec, codec::Past, keys, reply, scripts};
 use crate::{
     Error, JobId, NewJob, Result,
-    broker::{MAX_SUBMIT, Verdict},
+    broker::{MAX_SUBMIT, Readmission, Verdict},
     rules::check::{check as check_job, invalid},
 };
 
@@ -19,6 +19,7 @@ struct Checked {
     place: usize,
     job: NewJob,
     payload: String,
+    past: Option<Past>,
 }
 
 /// How a call of the script treats its jobs.
@@ -55,11 +56,36 @@ impl Shared {
         check_job(job, &self.options)
     }
 
+    /// See [`crate::Broker::readmit`].
+    pub(super) async fn readmit(&self, jobs: Vec<Readmission>) -> Result<Vec<Verdict>> {
+        let mut pasts = HashMap::with_capacity(jobs.len());
+        let mut specs = Vec::with_capacity(jobs.len());
+        for Readmission {
+            job,
+            attempt,
+            crashes,
+            epoch,
+            errors,
+        } in jobs
+        {
+            let past = Past {
+                attempt: attempt.min(job.max_attempts.saturating_sub(1)),
+                crashes,
+                epoch,
+                errors: codec::write_errors(&errors)?,
+            };
+            pasts.insert(job.id, past);
+            specs.push(job);
+        }
+        self.submit(specs, false, pasts).await
+    }
+
     /// See [`crate::Broker::submit`].
     pub(super) async fn submit(
         &self,
         jobs: Vec<NewJob>,
         all_or_nothing: bool,
+        mut pasts: HashMap<JobId, Past>,
     ) -> Result<Vec<Verdict>> {
         if jobs.len() > MAX_SUBMIT {
             return Err(Error::Invalid(format!(
@@ -90,6 +116,7 @@ impl Shared {
             match result {
                 Ok(payload) => checked.push(Checked {
                     place,
+                    past: pasts.remove(&job.id),
                     job,
                     payload,
                 }),
@@ -164,7 +191,8 @@ impl Shared {
             let open = elsewhere
                 .get(&checked.job.id)
                 .map_or(&[][..], Vec::as_slice);
-            builder.add(&checked.job, &checked.payload, open, &depends_on)?;
+            let past = checked.past.as_ref();
+            builder.add(&checked.job, &checked.payload, open, &depends_on, past)?;
         }
         self.send(queue, builder, mode).await
     }
@@ -202,7 +230,7 @@ impl Shared {
     ) -> Result<Vec<Verdict>> {
         let mut builder = CallBuilder::default();
         for (job, payload) in jobs {
-            builder.add(job, payload, &[], &[])?;
+            builder.add(job, payload, &[], &[], None)?;
         }
         self.send(queue, builder, Mode::Each).await
     }
@@ -327,6 +355,7 @@ impl CallBuilder {
         payload: &str,
         open_elsewhere: &[JobId],
         depends_on: &[JobId],
+        past: Option<&Past>,
     ) -> Result<()> {
         let next = self.lanes.len() as u16 + 1;
         let lane = *self.lanes.entry(codec::Lane::name_of(job)).or_insert(next);
@@ -336,8 +365,14 @@ impl CallBuilder {
             .filter(|id| !elsewhere.contains(id))
             .copied()
             .collect();
-        self.jobs
-            .push(codec::write_job(job, payload, lane, open_elsewhere, &here)?);
+        self.jobs.push(codec::write_job(
+            job,
+            payload,
+            lane,
+            open_elsewhere,
+            &here,
+            past,
+        )?);
         self.ids.push(job.id);
         Ok(())
     }

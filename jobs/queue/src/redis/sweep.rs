@@ -40,7 +40,7 @@ impl Shared {
 
     async fn swept(&self, queue: &str, outbox: Value, until_next: Value) -> Result<()> {
         self.wakers
-            .note_due(queue, reply::number(until_next)?, GOOD_FOR);
+            .note(queue, None, reply::number(until_next)?, GOOD_FOR);
         if reply::number(outbox)? == 1 {
             self.deliver_or_leave(queue).await;
         }

@@ -51,6 +51,9 @@ struct Waiting {
 /// What a script said about the next instant at which something is due.
 #[derive(Debug, Clone, Copy)]
 struct Hint {
+    /// When a job may become ready: a wait ends then.
+    ready_at: Option<Instant>,
+    /// When a sweep may have something to do.
     due_at: Option<Instant>,
     /// Until when it is believed.
     good_until: Instant,
@@ -84,8 +87,8 @@ impl Wakers {
             for queue in queues {
                 let waker = wakers.entry(queue.clone()).or_insert_with(Waker::new);
                 waker.listen(&self.link, queue, self.idle_poll);
-                if let Some(due_at) = waker.hint.and_then(|hint| hint.due_at) {
-                    limit = limit.min(due_at.saturating_duration_since(now));
+                if let Some(ready_at) = waker.hint.and_then(|hint| hint.ready_at) {
+                    limit = limit.min(ready_at.saturating_duration_since(now));
                 }
                 waker.shared.waiters.fetch_add(1, Ordering::SeqCst);
                 waker.shared.wanted.notify_one();
@@ -105,20 +108,29 @@ impl Wakers {
         drop(tokio::time::timeout(limit, woken).await);
     }
 
-    /// Notes what a script said: in how many ms something may be due; -1: nothing; less: it did not look, which changes
-    /// nothing. A fetch that filled every slot does not look, and a worker that is always full must keep the times too.
-    pub(super) fn note_due(&self, queue: &str, until_ms: i64, good_for: Duration) {
-        if until_ms < -1 {
+    /// Notes what a script said: in how many ms a job may become ready (`None`: it did not say) and a sweep may have
+    /// something to do; -1 for never. Less: it did not look, which changes nothing. A fetch that filled every slot does not
+    /// look, and a worker that is always full must keep the times too.
+    pub(super) fn note(
+        &self,
+        queue: &str,
+        until_ready_ms: Option<i64>,
+        until_sweep_ms: i64,
+        good_for: Duration,
+    ) {
+        if until_sweep_ms < -1 {
             return;
         }
         let now = Instant::now();
-        let due_at = u64::try_from(until_ms)
-            .ok()
-            .and_then(|ms| now.checked_add(Duration::from_millis(ms)));
+        let at = |ms: i64| now.checked_add(Duration::from_millis(u64::try_from(ms).ok()?));
         let mut wakers = self.lock();
         let waker = wakers.entry(queue.to_owned()).or_insert_with(Waker::new);
         waker.hint = Some(Hint {
-            due_at,
+            ready_at: match until_ready_ms {
+                Some(ms) => at(ms),
+                None => waker.hint.and_then(|hint| hint.ready_at),
+            },
+            due_at: at(until_sweep_ms),
             good_until: now + good_for.min(self.idle_poll),
         });
     }
@@ -228,7 +240,7 @@ mod tests {
         let wakers = Wakers::new(link, Duration::from_secs(5));
         let (queues, long) = (["q".to_owned()], Duration::from_secs(5));
         for (until_ms, quiet) in [(-2, false), (-1, true), (-2, true), (0, false), (-2, false)] {
-            wakers.note_due("q", until_ms, long);
+            wakers.note("q", None, until_ms, long);
             assert_eq!(wakers.is_quiet(&queues), quiet, "after {until_ms}");
         }
     }

@@ -88,7 +88,7 @@ pub async fn prune(
 }
 
 /// When a service takes its next step: every interval, at once where there is more to do, later after a failure.
-struct Pace {
+pub(crate) struct Pace {
     what: &'static str,
     interval: Duration,
     batch: usize,
@@ -99,7 +99,7 @@ struct Pace {
 }
 
 impl Pace {
-    fn new(
+    pub(crate) fn new(
         what: &'static str,
         interval: Duration,
         batch: usize,
@@ -118,13 +118,13 @@ impl Pace {
     }
 
     /// Waits for the next step; `false` means that there is none.
-    async fn next(&self) -> bool {
+    pub(crate) async fn next(&self) -> bool {
         let sleep = tokio::time::sleep(self.wait);
         self.stop.run_until_cancelled(sleep).await.is_some()
     }
 
     /// Notes how many jobs a step changed.
-    fn stepped(&mut self, changed: crate::Result<usize>) {
+    pub(crate) fn stepped(&mut self, changed: crate::Result<usize>) {
         self.wait = match changed {
             Ok(changed) => {
                 self.failures.succeeded();

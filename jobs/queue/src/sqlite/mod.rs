@@ -11,10 +11,11 @@ mod fetch;
 mod finish;
 mod inspect;
 mod load;
+mod readmit;
 mod renew;
 mod row;
 mod scopes;
-mod submit;
+pub(crate) mod submit;
 mod sweep;
 
 use std::{sync::Arc, time::Duration};
@@ -27,7 +28,7 @@ use crate::{
     Broker, JobId, JobRecord, JobState, NewJob, Result,
     broker::{
         Audit, FetchRequest, Finish, Finished, JobEvent, JobFilter, Lease, Limits, Page,
-        QueueStats, Renewal, Renewed, Rescued, Retention, Scope, Verdict,
+        QueueStats, Readmission, Renewal, Renewed, Rescued, Retention, Scope, Verdict,
     },
     clock::Clock,
     options::BrokerOptions,
@@ -80,6 +81,12 @@ impl Broker for SqliteBroker {
     async fn submit(&self, jobs: Vec<NewJob>, all_or_nothing: bool) -> Result<Vec<Verdict>> {
         self.engine
             .call(submit::Submit::new(jobs, all_or_nothing, &self.options)?)
+            .await
+    }
+
+    async fn readmit(&self, jobs: Vec<Readmission>) -> Result<Vec<Verdict>> {
+        self.engine
+            .call(readmit::Readmit::new(jobs, &self.options)?)
             .await
     }
 

@@ -79,7 +79,9 @@ pub(super) async fn skewed(run: Run) -> Report {
     for id in &delayed {
         for line in arena.journal.about('S', *id) {
             // The server's clock is the machine's, so what the harness saw is comparable, to a millisecond of rounding.
-            let early = (delay - Duration::from_millis(2)).saturating_sub(line.seen - begun);
+            let early = delay
+                .saturating_sub(Duration::from_millis(2))
+                .saturating_sub(line.seen - begun);
             report.check(early.is_zero(), || format!("{id} started {early:?} early"));
         }
     }

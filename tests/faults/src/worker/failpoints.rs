@@ -10,7 +10,7 @@ use graphmill_queue::{
     Broker, JobId, JobRecord, JobState, NewJob, Result,
     broker::{
         Audit, FetchRequest, Finish, Finished, JobEvent, JobFilter, Lease, Limits, Page,
-        QueueStats, Renewal, Renewed, Rescued, Retention, Scope, Verdict,
+        QueueStats, Readmission, Renewal, Renewed, Rescued, Retention, Scope, Verdict,
     },
     redis::RedisBroker,
 };
@@ -57,6 +57,10 @@ impl Failpoints {
 impl Broker for Failpoints {
     async fn submit(&self, jobs: Vec<NewJob>, all_or_nothing: bool) -> Result<Vec<Verdict>> {
         self.inner.submit(jobs, all_or_nothing).await
+    }
+
+    async fn readmit(&self, jobs: Vec<Readmission>) -> Result<Vec<Verdict>> {
+        self.inner.readmit(jobs).await
     }
 
     async fn fetch(&self, request: &FetchRequest) -> Result<Vec<Lease>> {

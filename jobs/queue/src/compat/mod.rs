@@ -1,0 +1,3 @@
+//! Taking over what other job systems have queued.
+
+pub mod apalis_redis;
