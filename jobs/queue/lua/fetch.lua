@@ -5,7 +5,8 @@
 --
 -- ARGV: 1 now, 2 worker, 3 free slots (at most 1,000), 4 lease ms, 5 patience ms (starvation guard), 6 how many kinds,
 -- then kind and newest known schema version of each.
--- Returns {ms until something may become ready and ms until a sweep may have something to do, -1 for unknown; lanes as number and name; jobs as one string, each
+-- Returns {ms until something may become ready; ms until a sweep may have something to do, -1 for never, -2 for both where
+-- that was not looked for; lanes as number and name; jobs as one string, each
 -- id c16, length of the state H, state, length of the spec I4, spec; notes of jobs that have any: id, errors,
 -- checkpoint, progress}.
 -- Keeps atomic: a job is leased to one worker; caps and rates hold; the attempt counts from here.
@@ -247,7 +248,7 @@ for priority = 0, 3 do
     end
 end
 
-local until_ready, until_sweep = -1, -1
+local until_ready, until_sweep = -2, -2
 if got > 0 then
     if call('EXISTS', k_leases) == 0 then
         call('ZADD', k_leases, '+inf', SENTINEL)

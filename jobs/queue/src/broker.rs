@@ -88,7 +88,8 @@ impl Readmission {
 /// How many jobs a worker wants, from which queues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchRequest {
-    /// Who asks.
+    /// Who asks. No other worker that runs has this name: what was leased under it and got lost on the way may be given
+    /// back.
     pub worker: WorkerId,
     /// Queues with their free slots; a worker asks for no more than it can start now.
     pub slots: Vec<QueueSlots>,

@@ -5,7 +5,8 @@
 #![expect(
     clippy::expect_used,
     clippy::missing_panics_doc,
-    reason = "only tests call this"
+    clippy::disallowed_methods,
+    reason = "only tests call this, and it waits on threads of its own"
 )]
 
 pub mod cluster;

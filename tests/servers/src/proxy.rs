@@ -119,10 +119,7 @@ fn pass(from: &TcpStream, to: &TcpStream, mood: &Arc<Mood>, answers: bool) {
     let mood = Arc::clone(mood);
     thread::spawn(move || {
         let mut buffer = vec![0; 64 << 10];
-        loop {
-            let Ok(length @ 1..) = from.read(&mut buffer) else {
-                break;
-            };
+        while let Ok(length @ 1..) = from.read(&mut buffer) {
             let delay = mood.delay_us.load(Ordering::SeqCst);
             if delay > 0 {
                 thread::sleep(Duration::from_micros(delay));

@@ -21,11 +21,18 @@ impl Shared {
     pub(super) async fn fetch(&self, request: &FetchRequest) -> Result<Vec<Lease>> {
         let wanted = request.slots.iter().filter(|slots| slots.free > 0);
         let fetches = wanted.map(|slots| self.fetch_queue(request, slots));
-        let mut leases = Vec::new();
+        let (mut leases, mut failed) = (Vec::new(), None);
         for fetched in futures::future::join_all(fetches).await {
-            leases.extend(fetched?);
+            match fetched {
+                Ok(got) => leases.extend(got),
+                Err(error) => failed = Some(error),
+            }
         }
-        Ok(leases)
+        match failed {
+            Some(error) if leases.is_empty() => Err(error),
+            // What was leased must be told; the next fetch says why again.
+            _ => Ok(leases),
+        }
     }
 
     async fn fetch_queue(&self, request: &FetchRequest, slots: &QueueSlots) -> Result<Vec<Lease>> {
@@ -33,7 +40,11 @@ impl Shared {
         let mut leases = Vec::new();
         while leases.len() < slots.free {
             let free = (slots.free - leases.len()).min(CHUNK);
-            let got = self.fetch_some(request, &slots.queue, free).await?;
+            let got = match self.fetch_some(request, &slots.queue, free).await {
+                Ok(got) => got,
+                Err(error) if leases.is_empty() => return Err(error),
+                Err(_) => break,
+            };
             let full = got.len() == free;
             leases.extend(got);
             if !full {
@@ -49,13 +60,18 @@ impl Shared {
         queue: &str,
         free: usize,
     ) -> Result<Vec<Lease>> {
+        self.forget_unknown(request, queue).await?;
         let arguments = self.fetch_arguments(request, free);
-        // Not repeated: what a first call leased without an answer comes back when its lease runs out.
-        let answer = self
+        // Not repeated: what a first call leased without an answer is given back before the next one.
+        let fetched = match self
             .link
             .eval(&scripts::FETCH, queue, &arguments, false)
-            .await?;
-        self.fetched(request, queue, answer).await
+            .await
+        {
+            Ok(answer) => self.fetched(request, queue, answer).await,
+            Err(error) => Err(error),
+        };
+        self.doubt(request, queue, fetched)
     }
 
     pub(super) fn fetch_arguments(&self, request: &FetchRequest, free: usize) -> Arguments {

@@ -116,25 +116,34 @@ impl Shared {
         places: &[usize],
         request: &FetchRequest,
     ) -> Result<(Vec<Finished>, Result<Vec<Lease>>)> {
+        self.forget_unknown(request, queue).await?;
         let (arguments, order) = self.finish_arguments(finishes, places)?;
         let free = request.slots.first().map_or(0, |slots| slots.free);
         let fetch_arguments = self.fetch_arguments(request, free);
-        let (finished, fetched) = self
+        let both = self
             .link
             .eval_both(
                 queue,
                 (&scripts::FINISH, &arguments),
                 (&scripts::FETCH, &fetch_arguments),
             )
-            .await?;
-        // Read first, so that no lease is forgotten whatever becomes of the rest.
+            .await;
+        let (finished, fetched) = self.doubt(request, queue, both)?;
+        // Read first: whatever becomes of the rest, it is known what was leased.
         let fetched = match fetched {
             Ok(answer) => self.fetched(request, queue, answer).await,
             Err(error) => Err(error),
         };
+        let fetched = self.doubt(request, queue, fetched);
         let mut answers = vec![Finished::Refused; finishes.len()];
-        self.finished(queue, finished?, &order, &mut answers)
-            .await?;
+        let stored = match finished {
+            Ok(answer) => self.finished(queue, answer, &order, &mut answers).await,
+            Err(error) => Err(error),
+        };
+        if let (Err(_), Ok(leases)) = (&stored, &fetched) {
+            self.abandon(request, queue, leases);
+        }
+        stored?;
         Ok((answers, fetched))
     }
 
@@ -289,7 +298,7 @@ impl Shared {
                 }
                 arguments.push_owned(packed).append(news);
                 let answer = self
-                    .link
+                    .keeper_link
                     .eval(&scripts::RENEW, &queue, &arguments, true)
                     .await?;
                 for (place, letter) in places.iter().zip(reply::bytes(answer)?) {

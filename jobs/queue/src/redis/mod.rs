@@ -11,6 +11,7 @@ mod courier;
 mod events;
 mod fetch;
 mod finish;
+mod forget;
 mod inspect;
 mod keys;
 mod link;
@@ -36,6 +37,7 @@ use serde_json::Value;
 
 use self::{
     address::Address,
+    forget::Doubts,
     link::{Arguments, Link},
     queues::Queues,
     submitter::Submitter,
@@ -98,6 +100,9 @@ impl std::fmt::Debug for RedisBroker {
 
 struct Shared {
     link: Link,
+    /// For renewals alone. The client drives a connection from the runtime that made it: this one is made on the lease
+    /// keeper's thread, so that handlers which block every thread of the main runtime do not stop it.
+    keeper_link: Link,
     options: BrokerOptions,
     redis: RedisOptions,
     /// Only tests give one; else the server's clock counts.
@@ -106,6 +111,7 @@ struct Shared {
     /// The queues of jobs that were leased here. A std mutex: sections are one lookup, no await is held.
     leased: Mutex<HashMap<JobId, Arc<str>>>,
     wakers: Arc<Wakers>,
+    doubts: Doubts,
 }
 
 impl RedisBroker {
@@ -126,15 +132,19 @@ impl RedisBroker {
         options: BrokerOptions,
         clock: Option<Arc<dyn Clock>>,
     ) -> Result<Self> {
-        let link = Link::new(Address::parse(&redis.url)?, redis.prefix.clone())?;
+        let address = Address::parse(&redis.url)?;
+        let link = Link::new(address.clone(), redis.prefix.clone())?;
+        let keeper_link = Link::new(address, redis.prefix.clone())?;
         let shared = Arc::new(Shared {
             wakers: Wakers::new(link.clone(), redis.idle_poll),
             link,
+            keeper_link,
             options,
             redis,
             clock,
             queues: Queues::default(),
             leased: Mutex::default(),
+            doubts: Doubts::default(),
         });
         Ok(Self {
             submitter: Submitter::new(Arc::clone(&shared)),

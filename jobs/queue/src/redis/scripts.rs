@@ -39,6 +39,7 @@ scripts! {
     SUBMIT = "submit",
     FETCH = "fetch",
     FINISH = "finish",
+    FORGET = "forget",
     RENEW = "renew",
     PROMOTE = "promote",
     RESCUE = "rescue",

@@ -109,7 +109,8 @@ impl Wakers {
     }
 
     /// Notes what a script said: in how many ms a job may become ready (`None`: it did not say) and a sweep may have
-    /// something to do; negative for nothing known.
+    /// something to do; -1 for never. Less: it did not look, which changes nothing. A fetch that filled every slot does not
+    /// look, and a worker that is always full must keep the times too.
     pub(super) fn note(
         &self,
         queue: &str,
@@ -117,6 +118,9 @@ impl Wakers {
         until_sweep_ms: i64,
         good_for: Duration,
     ) {
+        if until_sweep_ms < -1 {
+            return;
+        }
         let now = Instant::now();
         let at = |ms: i64| now.checked_add(Duration::from_millis(u64::try_from(ms).ok()?));
         let mut wakers = self.lock();
@@ -222,5 +226,22 @@ async fn give_back(link: &Link, key: &str) {
     push.arg(key).arg("1");
     if let Err(error) = link.call(&push, false).await {
         tracing::debug!(error = %error, "a token was not given back; others look by themselves");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::address::Address, *};
+
+    #[tokio::test]
+    async fn a_fetch_that_did_not_look_leaves_nothing_quiet() {
+        let address = Address::parse("redis://127.0.0.1:1").unwrap();
+        let link = Link::new(address, "gm".to_owned()).unwrap();
+        let wakers = Wakers::new(link, Duration::from_secs(5));
+        let (queues, long) = (["q".to_owned()], Duration::from_secs(5));
+        for (until_ms, quiet) in [(-2, false), (-1, true), (-2, true), (0, false), (-2, false)] {
+            wakers.note("q", None, until_ms, long);
+            assert_eq!(wakers.is_quiet(&queues), quiet, "after {until_ms}");
+        }
     }
 }

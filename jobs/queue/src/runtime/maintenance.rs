@@ -9,6 +9,10 @@ use tokio_util::sync::CancellationToken;
 use super::{backoff::Failures, observer::Observer};
 use crate::{Broker, broker::Retention};
 
+/// While the broker was away leases have run out whose workers live. They get this long to renew them, or to store what was
+/// done meanwhile, before anybody takes their jobs: longer than the longest wait of a loop that repeats its calls.
+const AFTER_OUTAGE: Duration = Duration::from_secs(5);
+
 /// Makes due jobs ready and kills expired ones, every `tick`, at most `batch` in one call.
 pub async fn promote(
     broker: Arc<dyn Broker>,
@@ -25,7 +29,8 @@ pub async fn promote(
     }
 }
 
-/// Takes jobs back from lost workers, every `tick`, at most `batch` in one call.
+/// Takes jobs back from lost workers, every `tick`, at most `batch` in one call. After the broker was away, it waits
+/// before it begins again.
 pub async fn rescue(
     broker: Arc<dyn Broker>,
     tick: Duration,
@@ -34,11 +39,24 @@ pub async fn rescue(
     stop: CancellationToken,
 ) {
     let mut pace = Pace::new("rescue", tick, batch, Arc::clone(&observer), stop);
+    let mut away = false;
     while pace.next().await {
         if broker.is_quiet() {
             continue;
         }
+        if away {
+            if let Err(error) = broker.ping().await {
+                pace.stepped(Err(error));
+                continue;
+            }
+            pace.stepped(Ok(0));
+            let wait = tokio::time::sleep(AFTER_OUTAGE);
+            if pace.stop.run_until_cancelled(wait).await.is_none() {
+                break;
+            }
+        }
         let rescued = broker.rescue_expired(batch).await;
+        away = rescued.is_err();
         for job in rescued.iter().flatten() {
             tracing::warn!(
                 job.id = %job.id,

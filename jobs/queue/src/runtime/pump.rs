@@ -10,12 +10,15 @@ use super::{
 };
 use crate::{
     Broker, JobContext, Outcome, WorkerId,
-    broker::{AttemptEnd, FetchRequest, Finish, Finished, Lease, QueueSlots},
+    broker::{AttemptEnd, FetchRequest, Finish, Finished, Lease, LeaseRef, QueueSlots},
     job::ErrorClass,
 };
 
 /// Ends stored in one call.
 const MAX_ENDS: usize = 256;
+/// A job that has lost so many leases is suspected of killing its workers. It runs alone: a worker begins one such job at
+/// a time and fetches nothing beside it, so that its next victims are none, or those that ran already.
+const SUSPECT_CRASHES: u32 = 2;
 
 /// What a pump works with.
 pub(super) struct Pump {
@@ -32,6 +35,8 @@ pub(super) struct Pump {
     pub(super) observer: Arc<dyn Observer>,
     /// Fires when no more jobs are to be fetched; handlers get it as their shutdown token.
     pub(super) shutdown: CancellationToken,
+    /// The suspect that runs.
+    pub(super) suspect: Option<LeaseRef>,
 }
 
 /// What a pump did.
@@ -58,11 +63,20 @@ impl Pump {
             {
                 ends.push(ended);
             }
+            if ends
+                .iter()
+                .any(|ended| Some(ended.job.lease()) == self.suspect)
+            {
+                self.suspect = None;
+            }
             let stopping = self.shutdown.is_cancelled() || self.jobs.is_closed();
             if stopping && held == 0 {
                 return pumped;
             }
-            let free = self.slots - (held - ends.len());
+            let free = match self.suspect {
+                Some(_) => 0,
+                None => self.slots - (held - ends.len()),
+            };
             let request = (!stopping && free > 0).then(|| self.request(free));
             if !ends.is_empty() || (look && request.is_some()) {
                 match self.exchange(&ends, request.as_ref()).await {
@@ -73,11 +87,14 @@ impl Pump {
                         held += leases.len();
                         // A full answer means that there may be more.
                         look = request.is_some() && leases.len() == free;
-                        if request.is_some() || held == self.slots {
-                            self.liveness
-                                .fetched(&self.queue, self.slots, self.slots - held);
-                        }
                         self.start(leases, &mut ends).await;
+                        if request.is_some() || held == self.slots {
+                            let free = match self.suspect {
+                                Some(_) => 0,
+                                None => self.slots - held,
+                            };
+                            self.liveness.fetched(&self.queue, self.slots, free);
+                        }
                     }
                     Err(error) => {
                         self.observer.broker_failed("finish");
@@ -121,8 +138,8 @@ impl Pump {
         }
     }
 
-    /// Hands jobs to apalis; after the shutdown they go back at once instead.
-    async fn start(&self, leases: Vec<Lease>, ends: &mut Vec<Ended>) {
+    /// Hands jobs to apalis. After the shutdown they go back at once instead, and so do suspects but one.
+    async fn start(&mut self, leases: Vec<Lease>, ends: &mut Vec<Ended>) {
         for lease in leases {
             let job = JobContext::on_broker(
                 lease.job,
@@ -131,9 +148,13 @@ impl Pump {
                 Arc::clone(&self.broker),
             );
             self.inflight.add(&job);
-            let refused = if self.shutdown.is_cancelled() {
+            let suspect = job.record().crashes >= SUSPECT_CRASHES;
+            let refused = if self.shutdown.is_cancelled() || (suspect && self.suspect.is_some()) {
                 Some(job)
             } else {
+                if suspect {
+                    self.suspect = Some(job.lease());
+                }
                 // There is room for every slot, so this waits only where the worker has gone.
                 self.jobs.send(job).await.err().map(|error| error.0)
             };

@@ -146,7 +146,8 @@ impl WorkerBuilder<()> {
 }
 
 impl<C: Clone + Send + Sync + 'static> WorkerBuilder<C> {
-    /// Names the worker; the default is unique. Informational.
+    /// Names the worker; the default is unique, and so must this be among the workers that run: see
+    /// [`crate::broker::FetchRequest::worker`].
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
@@ -364,6 +365,7 @@ impl<C: Clone + Send + Sync + 'static> Worker<C> {
             liveness: self.liveness.clone(),
             observer: Arc::clone(&self.observer),
             shutdown: stopping.clone(),
+            suspect: None,
         };
         (pump, JobSource::new(jobs_out, ack))
     }
