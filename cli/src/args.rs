@@ -20,7 +20,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0    everything asked for was done
   1    something failed: a document, a job, a request
-  2    wrong usage or settings
+  2    wrong usage or settings, or a Redis that cannot be worked with
   3    the API cannot be reached
   4    the port is in use, or another process uses the data folder
   130  interrupted";
@@ -66,6 +66,10 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 pub(crate) enum Command {
     /// Runs the whole system in this process: API and workers
     Dev,
+    /// Runs the HTTP API; jobs are left to `graphmill worker` (needs redis.url)
+    Api,
+    /// Runs jobs; as many processes as you like (needs redis.url)
+    Worker(WorkerArguments),
     /// Shows the system at work: starts it, ingests a small corpus, asks three questions
     Demo(DemoArguments),
     /// Submits files and folders
@@ -84,9 +88,39 @@ pub(crate) enum Command {
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Says what stands in the way of running with these settings: folder, database, Redis, models
+    Doctor,
     /// Parses documents sent by the worker that started it
     #[command(hide = true)]
     ParserChild,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArguments {
+    /// Serves these queues only: documents,graph=4 (slots not given are those of worker.queues)
+    #[arg(long, value_name = "QUEUE[=SLOTS]", value_delimiter = ',', value_parser = parse_queue)]
+    pub(crate) queues: Vec<QueueSlots>,
+}
+
+/// A queue with the slots that were given for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct QueueSlots {
+    pub(crate) queue: String,
+    pub(crate) slots: Option<String>,
+}
+
+fn parse_queue(text: &str) -> Result<QueueSlots, String> {
+    let (queue, slots) = match text.split_once('=') {
+        Some((queue, slots)) => (queue.trim(), Some(slots.trim().to_owned())),
+        None => (text.trim(), None),
+    };
+    if queue.is_empty() {
+        return Err("expected QUEUE or QUEUE=SLOTS, such as documents or graph=4".to_owned());
+    }
+    Ok(QueueSlots {
+        queue: queue.to_owned(),
+        slots,
+    })
 }
 
 #[derive(Debug, Args)]
@@ -241,7 +275,7 @@ mod tests {
             .term_width(100)
             .render_long_help()
             .to_string();
-        for name in ["ingest", "query", "document", "job"] {
+        for name in ["worker", "ingest", "query", "document", "job"] {
             let mut command = Arguments::command().term_width(100);
             let command = command.find_subcommand_mut(name).unwrap();
             write!(help, "\n--- {name}\n{}", command.render_help()).unwrap();
