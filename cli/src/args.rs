@@ -20,7 +20,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0    everything asked for was done
   1    something failed: a document, a job, a request
-  2    wrong usage or settings
+  2    wrong usage or settings, or a Redis that cannot be worked with
   3    the API cannot be reached
   4    the port is in use, or another process uses the data folder
   130  interrupted";
@@ -66,6 +66,10 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 pub(crate) enum Command {
     /// Runs the whole system in this process: API and workers
     Dev,
+    /// Runs the HTTP API; jobs are left to `graphmill worker` (needs redis.url)
+    Api,
+    /// Runs jobs; as many processes as you like (needs redis.url)
+    Worker(WorkerArguments),
     /// Shows the system at work: starts it, ingests a small corpus, asks three questions
     Demo(DemoArguments),
     /// Submits files and folders
@@ -84,12 +88,44 @@ pub(crate) enum Command {
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Recounts: is every accepted job somewhere? Exit code 1 unless it is
+    Audit(AuditArguments),
     /// Measures this machine
     #[command(subcommand)]
     Bench(BenchCommand),
+    /// Says what stands in the way of running with these settings: folder, database, Redis, models
+    Doctor,
     /// Parses documents sent by the worker that started it
     #[command(hide = true)]
     ParserChild,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArguments {
+    /// Serves these queues only: documents,graph=4 (slots not given are those of worker.queues)
+    #[arg(long, value_name = "QUEUE[=SLOTS]", value_delimiter = ',', value_parser = parse_queue)]
+    pub(crate) queues: Vec<QueueSlots>,
+}
+
+/// A queue with the slots that were given for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct QueueSlots {
+    pub(crate) queue: String,
+    pub(crate) slots: Option<String>,
+}
+
+fn parse_queue(text: &str) -> Result<QueueSlots, String> {
+    let (queue, slots) = match text.split_once('=') {
+        Some((queue, slots)) => (queue.trim(), Some(slots.trim().to_owned())),
+        None => (text.trim(), None),
+    };
+    if queue.is_empty() {
+        return Err("expected QUEUE or QUEUE=SLOTS, such as documents or graph=4".to_owned());
+    }
+    Ok(QueueSlots {
+        queue: queue.to_owned(),
+        slots,
+    })
 }
 
 #[derive(Debug, Args)]
@@ -188,6 +224,10 @@ pub(crate) enum JobCommand {
     Retry(IdArgument),
     /// Ends a job
     Cancel(IdArgument),
+    /// Says why a job does not run, or what became of it
+    Why(IdArgument),
+    /// Deletes a job that has ended
+    Delete(IdArgument),
 }
 
 #[derive(Debug, Args)]
@@ -213,6 +253,37 @@ pub(crate) struct JobListArguments {
 pub(crate) enum QueueCommand {
     /// Lists queues with their jobs by state
     List,
+    /// Stops fetching from a queue; what runs goes on
+    Pause(QueueArgument),
+    /// Fetches from a queue again
+    Resume(QueueArgument),
+    /// Empties a queue: cancels what waits, deletes what ended, stops what runs
+    Purge(QueuePurgeArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QueueArgument {
+    /// The queue
+    pub(crate) queue: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QueuePurgeArguments {
+    /// The queue
+    pub(crate) queue: String,
+    /// Only counts
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Does not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditArguments {
+    /// Dispatches what Redis has forgotten and settles what it has finished, then recounts
+    #[arg(long)]
+    pub(crate) repair: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -244,7 +315,7 @@ mod tests {
             .term_width(100)
             .render_long_help()
             .to_string();
-        for name in ["ingest", "query", "document", "job"] {
+        for name in ["worker", "ingest", "query", "document", "job"] {
             let mut command = Arguments::command().term_width(100);
             let command = command.find_subcommand_mut(name).unwrap();
             write!(help, "\n--- {name}\n{}", command.render_help()).unwrap();

@@ -3,6 +3,7 @@
 use std::{io, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use graphmill_config::ConfigError;
+use graphmill_pipeline::doctor::Finding;
 
 use crate::{client::ClientError, output::Output};
 
@@ -38,6 +39,13 @@ pub(crate) enum StartError {
     /// Another process works on the same data.
     #[error("the data folder `{}` is in use by another graphmill process", path.display())]
     DataDirLocked { path: PathBuf },
+}
+
+/// A server of the settings that nothing can be done with, as it is set up.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .findings.iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>().join("; "))]
+pub(crate) struct UnfitServer {
+    pub(crate) findings: Vec<Finding>,
 }
 
 /// Something was asked that cannot be done as asked.
@@ -88,6 +96,16 @@ fn explain(error: &anyhow::Error) -> (Exit, Option<String>) {
         if let Some(error) = cause.downcast_ref::<UsageError>() {
             return (Exit::Usage, Some(error.hint.to_owned()));
         }
+        if let Some(error) = cause.downcast_ref::<UnfitServer>() {
+            let hints = error
+                .findings
+                .iter()
+                .filter_map(|finding| finding.hint.clone());
+            return (
+                Exit::Usage,
+                Some(hints.collect::<Vec<_>>().join("\n      ")),
+            );
+        }
         if let Some(error) = cause.downcast_ref::<ClientError>() {
             return explain_client(error);
         }
@@ -121,7 +139,7 @@ fn hint_for_start(error: &StartError) -> String {
     match error {
         StartError::PortInUse { .. } => HINT_PORT.to_owned(),
         StartError::DataDirLocked { .. } => {
-            "stop the other process, or take another folder with `--set data_dir=DIR`".to_owned()
+            "stop the other process, take another folder with `--set data_dir=DIR`, or give all processes the same `redis.url`: then they share it".to_owned()
         }
     }
 }

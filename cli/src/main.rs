@@ -1,4 +1,5 @@
-//! The `graphmill` binary: the system in one process (`dev`, `demo`), and a client of its HTTP API (everything else).
+//! The `graphmill` binary: the system in one process (`dev`, `demo`), one of its roles (`api`, `worker`), and a client of
+//! its HTTP API (nearly everything else).
 //!
 //! ```text
 //! args (what was typed) ─▶ settings ─▶ commands/<noun>/<verb> ─▶ render (pure) ─▶ output (the one place that prints)
@@ -10,12 +11,13 @@
 mod args;
 mod client;
 mod commands;
-mod dev;
 mod failure;
 mod logging;
 mod output;
 mod render;
 mod signals;
+mod startup;
+mod system;
 mod table;
 mod views;
 

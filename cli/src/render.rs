@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 
 use bytesize::ByteSize;
 use graphmill_config::{Origin, Setting};
+use graphmill_pipeline::doctor::{Finding, Severity};
 
 use crate::{
     commands::{
@@ -294,6 +295,31 @@ pub(crate) fn settings(settings: &[Setting], width: usize) -> String {
         table.row([key.clone(), value.to_string(), from]);
     }
     table.render(width)
+}
+
+pub(crate) fn findings(findings: &[Finding]) -> String {
+    let mut text = String::new();
+    let mut counts = [0, 0];
+    for finding in findings {
+        let word = match finding.severity {
+            Severity::Ok => "ok",
+            Severity::Warning => {
+                counts[1] += 1;
+                "warning"
+            }
+            Severity::Error => {
+                counts[0] += 1;
+                "error"
+            }
+        };
+        let _ = writeln!(text, "{word:<8} {:<18} {}", finding.code, finding.message);
+        if let Some(hint) = &finding.hint {
+            let _ = writeln!(text, "{:27} hint: {hint}", "");
+        }
+    }
+    let [errors, warnings] = counts;
+    let _ = writeln!(text, "\n{errors} errors, {warnings} warnings");
+    text
 }
 
 pub(crate) fn answer(answer: &Answer, width: usize) -> String {

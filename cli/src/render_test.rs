@@ -200,3 +200,17 @@ fn a_demo_passes_only_if_the_expected_document_came_first() {
     unfinished.ingested.failed = 1;
     assert!(!unfinished.passed());
 }
+
+#[test]
+fn findings_stand_one_a_line_with_what_to_change_below() {
+    let found = [
+        Finding::ok("data_dir", "`/data` can be written"),
+        Finding::error(
+            "redis.eviction",
+            "`maxmemory-policy` is `allkeys-lru`",
+            "write `maxmemory-policy noeviction` into redis.conf",
+        ),
+        Finding::warning("redis.clock", "the clock is off", "synchronise it"),
+    ];
+    insta::assert_snapshot!(findings(&found));
+}

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Settings without a default; commented out in `default.toml`.
-pub(crate) const OPTIONAL_KEYS: [&str; 1] = ["embedding.path"];
+pub(crate) const OPTIONAL_KEYS: [&str; 2] = ["embedding.path", "redis.url"];
 /// The section whose keys are names of queues.
 const QUEUES: &str = "worker.queues";
 /// How unlike a known key may be to be suggested: 1 is equal.

@@ -21,6 +21,7 @@ pub mod graph;
 mod layers;
 mod paths;
 pub mod queue;
+pub mod redis;
 mod sources;
 pub mod sql;
 pub mod telemetry;
@@ -42,7 +43,8 @@ pub use self::{
     error::{ConfigError, Problem, Warning},
     graph::{ChineseExtractor, GraphConfig},
     layers::{Origin, Place, Setting},
-    queue::QueueConfig,
+    queue::{Durability, QueueConfig},
+    redis::RedisConfig,
     sources::Sources,
     sql::SqlConfig,
     telemetry::{LogFormat, TelemetryConfig},
@@ -57,7 +59,7 @@ pub const DEFAULT_TOML: &str = include_str!("../default.toml");
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Profile {
-    /// Everything in one process, on SQLite and files.
+    /// On SQLite and files: one process, or several of one host that share Redis.
     Embedded,
     /// PostgreSQL, Redis, an object store.
     Server,
@@ -87,6 +89,8 @@ pub struct Config {
     pub sql: SqlConfig,
     /// The bytes of documents.
     pub blob: BlobConfig,
+    /// Where jobs wait when several processes share them.
+    pub redis: RedisConfig,
     /// The job engine.
     pub queue: QueueConfig,
     /// The process that runs jobs.
@@ -142,6 +146,11 @@ impl Config {
     /// [`ConfigError::Unsupported`] names the setting.
     pub fn supported(&self) -> Result<(), ConfigError> {
         validate::supported(self)
+    }
+
+    /// Tells whether several processes may share the data: then jobs wait in Redis.
+    pub fn is_shared(&self) -> bool {
+        self.redis.url.is_some()
     }
 
     /// Returns each key in alphabetical order with its value and where that came from.

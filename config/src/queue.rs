@@ -11,6 +11,8 @@ use crate::units;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QueueConfig {
+    /// What remembers an accepted job when jobs wait in Redis.
+    pub durability: Durability,
     /// How long a job stays a worker's without a sign of life.
     #[serde(with = "units::duration")]
     pub lease: Duration,
@@ -59,4 +61,24 @@ pub struct QueueConfig {
     /// Rows it deletes in one step, at most.
     #[serde(with = "units::whole")]
     pub prune_batch: usize,
+}
+
+/// What must have a job before its submit returns, when jobs wait in Redis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Durability {
+    /// SQL: a Redis that is emptied costs only time.
+    Ledger,
+    /// Redis alone.
+    Redis,
+}
+
+impl Durability {
+    /// Returns the name used in settings.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ledger => "ledger",
+            Self::Redis => "redis",
+        }
+    }
 }

@@ -178,6 +178,13 @@ fn wrong_values_name_key_value_origin_and_what_would_be_right() {
         ("profile", "cloud"),
         ("sql.url", "mysql://me:pass@db/x"),
         ("telemetry.log_format", "xml"),
+        ("redis.url", "localhost:6379"),
+        ("redis.url", "http://me:pass@host"),
+        ("redis.prefix", "{gm}"),
+        ("redis.wait_replicas", "17"),
+        ("redis.idle_poll", "1ms"),
+        ("queue.durability", "disk"),
+        ("worker.health_listen", "9090"),
     ] {
         lines.push(message(flags(&[(key, value)])));
     }
@@ -206,6 +213,7 @@ fn contradictions_name_both_keys_and_their_origins() {
         message(flags(&[("chunk.overlap_tokens", "224")])),
         message(flags(&[("documents.max_member_size", "1GiB")])),
         message(flags(&[("queue.tick", "20s")])),
+        message(flags(&[("worker.health_listen", "0.0.0.0:9090")])),
     ];
     insta::assert_snapshot!(lines.join("\n"));
 }
@@ -219,6 +227,8 @@ fn doubtful_settings_are_warnings() {
         ("documents.parse_memory", "512MiB"),
         ("worker.queues", "documents=0,embedding=0,graph=0,control=0"),
         ("worker.queues.documentz", "0"),
+        ("redis.wait_replicas", "1"),
+        ("queue.durability", "redis"),
     ]);
     let (_, warnings) = Config::load(sources).unwrap();
     let text: Vec<_> = warnings.iter().map(ToString::to_string).collect();
@@ -280,6 +290,31 @@ fn queues_are_open_and_zero_slots_are_not_served() {
         .collect();
     assert_eq!(served, [("embedding", 2), ("graph", 4), ("mail", 2)]);
     assert_eq!(warnings.len(), 1, "{warnings:?}");
+}
+
+#[test]
+fn a_redis_url_makes_the_data_shared_and_its_password_is_never_shown() {
+    assert!(!Config::defaults().is_shared());
+    let (config, warnings) = Config::load(environment(&[(
+        "GRAPHMILL_REDIS_URL",
+        "redis+sentinel://app:hunter2@a:26379,b:26379/main/1",
+    )]))
+    .unwrap();
+    assert_eq!(warnings, []);
+    assert!(config.is_shared());
+    assert_eq!(config.queue.durability, Durability::Ledger);
+    let setting = config
+        .provenance()
+        .iter()
+        .find(|setting| setting.key == "redis.url")
+        .unwrap();
+    let hidden = "redis+sentinel://app:***@a:26379,b:26379/main/1";
+    assert_eq!(setting.value.as_str(), Some(hidden));
+    let json = serde_json::to_string(&config).unwrap();
+    for shown in [format!("{config:?}"), json] {
+        assert!(!shown.contains("hunter2"), "{shown}");
+        assert!(shown.contains(hidden), "{shown}");
+    }
 }
 
 #[test]

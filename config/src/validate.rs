@@ -4,7 +4,9 @@ use std::{fmt::Display, time::Duration};
 
 use bytesize::ByteSize;
 
-use crate::{Auto, Config, ConfigError, EmbeddingModel, Origin, Problem, Profile, Warning};
+use crate::{
+    Auto, Config, ConfigError, Durability, EmbeddingModel, Origin, Problem, Profile, Warning,
+};
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -17,6 +19,7 @@ pub(crate) fn check(config: &Config, problems: &mut Vec<Problem>, warnings: &mut
     let mut findings = Findings { problems, warnings };
     check_ranges(config, &mut findings);
     check_urls(config, &mut findings);
+    check_redis(config, &mut findings);
     if !findings.problems.is_empty() {
         // What a value outside its range contradicts is nobody's question.
         return;
@@ -87,6 +90,7 @@ fn check_ranges(config: &Config, findings: &mut Findings<'_>) {
     let Config {
         api,
         sql,
+        redis,
         queue,
         worker,
         documents,
@@ -131,6 +135,10 @@ fn check_ranges(config: &Config, findings: &mut Findings<'_>) {
 
     findings.range("sql.read_connections", sql.read_connections, 1, 256);
     findings.time("sql.busy_timeout", sql.busy_timeout, MS, 600 * SECOND);
+
+    findings.range("redis.wait_replicas", redis.wait_replicas, 0, 16);
+    // Far below the 30 s after which a queue that nobody fetched from counts as stalled.
+    findings.time("redis.idle_poll", redis.idle_poll, 100 * MS, 10 * SECOND);
 
     findings.time("queue.lease", queue.lease, SECOND, DAY);
     findings.time("queue.heartbeat", queue.heartbeat, 10 * MS, DAY);
@@ -254,10 +262,31 @@ fn check_urls(config: &Config, findings: &mut Findings<'_>) {
     }
 }
 
+fn check_redis(config: &Config, findings: &mut Findings<'_>) {
+    let redis = &config.redis;
+    if let Some(url) = &redis.url
+        && !crate::redis::SCHEMES.contains(&url.scheme())
+    {
+        findings.invalid(
+            "redis.url",
+            "expected a URL such as `redis://127.0.0.1:6379/0`, `redis+sentinel://host:26379/master` or `redis-cluster://host:6379`",
+        );
+    }
+    // Braces would move the hash tag that keeps a queue's keys in one slot of a Cluster.
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || ".-_:".contains(c);
+    if !(1..=64).contains(&redis.prefix.len()) || !redis.prefix.chars().all(is_plain) {
+        findings.invalid(
+            "redis.prefix",
+            "expected 1 to 64 letters, digits, `.`, `_`, `-` or `:`, such as `gm`",
+        );
+    }
+}
+
 fn check_contradictions(config: &Config, findings: &mut Findings<'_>) {
     let Config {
         api,
         queue,
+        worker,
         documents,
         chunk,
         embedding,
@@ -279,6 +308,12 @@ fn check_contradictions(config: &Config, findings: &mut Findings<'_>) {
         findings.conflict(
             ["queue.tick", "queue.lease"],
             "lost leases are rescued by ticks, so a tick must be at most a lease",
+        );
+    }
+    if config.profile == Profile::Embedded && !worker.health_listen.ip().is_loopback() {
+        findings.conflict(
+            ["worker.health_listen", "profile"],
+            "the embedded profile has no keys, so it listens on loopback addresses only, such as `127.0.0.1:0`",
         );
     }
     if documents.max_member_size > documents.max_inflated_size {
@@ -347,6 +382,18 @@ fn check_doubtful(config: &Config, findings: &mut Findings<'_>) {
         findings.warn(
             ["documents.parse_memory", "api.max_document_size"],
             "`documents.parse_memory` is less than four times `api.max_document_size`: the largest documents may not parse",
+        );
+    }
+    if config.redis.wait_replicas > 0 && config.redis.url.is_none() {
+        findings.warn(
+            ["redis.wait_replicas", "redis.url"],
+            "`redis.wait_replicas` is not used: without `redis.url` jobs wait in SQLite",
+        );
+    }
+    if config.queue.durability == Durability::Redis && config.redis.url.is_none() {
+        findings.warn(
+            ["queue.durability", "redis.url"],
+            "`queue.durability` is not used: without `redis.url` jobs wait in SQLite, which remembers them",
         );
     }
     if worker.served_queues().next().is_none() {

@@ -1,6 +1,6 @@
 //! `[worker]`: the process that runs jobs.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,9 @@ pub struct WorkerConfig {
     pub queues: BTreeMap<String, Auto>,
     /// Threads for parsing, chunking, embedding and extraction.
     pub cpu_threads: Auto,
+    /// Address of a worker process's health checks and metrics; port 0 takes a free one.
+    #[serde(with = "units::socket")]
+    pub health_listen: SocketAddr,
     /// Time that jobs have at a shutdown before they are released.
     #[serde(with = "units::duration")]
     pub shutdown_grace: Duration,

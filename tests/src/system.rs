@@ -1,9 +1,9 @@
-//! One running `graphmill dev`.
+//! One running `graphmill dev`, or `graphmill api` with workers beside it.
 
 use std::{
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Stdio,
     time::{Duration, Instant},
 };
 
@@ -15,14 +15,14 @@ use graphmill_store::{
 };
 use serde_json::{Value, json};
 
-/// How long anything may take before a test gives up on it; far beyond what it needs.
-const PATIENCE: Duration = Duration::from_mins(5);
+use crate::process::{PATIENCE, Process, tail};
 
-/// A `graphmill dev` process with its data folder.
+/// A `graphmill dev` or `graphmill api` process with its data folder.
 pub struct System {
+    role: &'static str,
     data_dir: PathBuf,
     port: u16,
-    child: Option<Child>,
+    process: Option<Process>,
     client: reqwest::Client,
     settings: Vec<String>,
 }
@@ -57,9 +57,10 @@ impl System {
     /// Prepares a system on `data_dir` with settings (`key=value`), without starting it.
     pub fn new(data_dir: &Path, settings: &[&str]) -> Self {
         Self {
+            role: "dev",
             data_dir: data_dir.to_path_buf(),
             port: free_port(),
-            child: None,
+            process: None,
             client: reqwest::Client::new(),
             settings: settings
                 .iter()
@@ -75,35 +76,51 @@ impl System {
         system
     }
 
+    /// Prepares the API alone: workers are processes of their own.
+    pub fn api(data_dir: &Path, settings: &[&str]) -> Self {
+        Self {
+            role: "api",
+            ..Self::new(data_dir, settings)
+        }
+    }
+
     /// Starts the process (again, on the same port) and waits until it is ready.
     ///
     /// # Panics
     /// When it ends or does not get ready.
     pub async fn boot(&mut self) {
         self.spawn();
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Ok(answer) = self.client.get(self.url("/health/ready")).send().await
-                && answer.status().is_success()
-            {
-                return;
-            }
-            let ended = self
-                .child
-                .as_mut()
-                .and_then(|child| child.try_wait().ok().flatten());
-            assert!(
-                ended.is_none(),
-                "graphmill dev ended while starting: {ended:?}\n{}",
-                self.log()
-            );
-            assert!(
-                Instant::now() < deadline,
-                "graphmill dev did not get ready\n{}",
-                self.log()
-            );
-            tokio::time::sleep(Duration::from_millis(50)).await;
+        self.wait_ready().await;
+    }
+
+    /// Waits until the process is ready.
+    ///
+    /// # Panics
+    /// When it ends or does not get ready.
+    pub async fn wait_ready(&mut self) {
+        let url = self.url("/health/ready");
+        if let Some(process) = &mut self.process {
+            process.wait_ready(&self.client, &url).await;
         }
+    }
+
+    /// Waits until the process answers, ready or not.
+    ///
+    /// # Panics
+    /// When it ends before.
+    pub async fn wait_live(&mut self) {
+        let url = self.url("/health/live");
+        if let Some(process) = &mut self.process {
+            process.wait_ready(&self.client, &url).await;
+        }
+    }
+
+    /// Waits until the process ends by itself, and returns its exit code.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub async fn wait_ended(&mut self) -> Option<i32> {
+        self.process.take()?.wait_ended().await
     }
 
     /// Starts the process without waiting.
@@ -112,33 +129,21 @@ impl System {
     /// When it cannot be started.
     pub fn spawn(&mut self) {
         std::fs::create_dir_all(&self.data_dir).expect("the data folder can be made");
-        let log = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.log_path())
-            .expect("the log can be written");
-        let mut command = Command::new(binary());
-        command
-            .args(["--set", &format!("data_dir={}", self.data_dir.display())])
-            .args(["--set", &format!("api.listen=127.0.0.1:{}", self.port)]);
-        for setting in &self.settings {
-            command.args(["--set", setting]);
+        let own = [
+            format!("data_dir={}", self.data_dir.display()),
+            format!("api.listen=127.0.0.1:{}", self.port),
+        ];
+        let mut arguments = vec![self.role.to_owned()];
+        for setting in own.iter().chain(&self.settings) {
+            arguments.extend(["--set".to_owned(), setting.clone()]);
         }
-        let child = command
-            .arg("dev")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("the binary starts");
-        self.child = Some(child);
+        self.process = Some(Process::spawn(&arguments, &self.log_path()));
     }
 
     /// Kills the process with SIGKILL: no warning, no flush.
     pub fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
+        if let Some(process) = self.process.take() {
+            process.kill();
         }
     }
 
@@ -147,30 +152,12 @@ impl System {
     /// # Panics
     /// When it does not end.
     pub async fn stop(&mut self) -> Option<i32> {
-        let mut child = self.child.take()?;
-        let pid = i32::try_from(child.id())
-            .ok()
-            .and_then(rustix::process::Pid::from_raw)
-            .expect("a pid");
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM)
-            .expect("the process takes signals");
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = child.try_wait().expect("the process can be waited for") {
-                return status.code();
-            }
-            assert!(
-                Instant::now() < deadline,
-                "graphmill dev does not stop\n{}",
-                self.log()
-            );
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        self.process.take()?.stop().await
     }
 
     /// Returns the process id, while it runs.
     pub fn pid(&self) -> Option<u32> {
-        self.child.as_ref().map(Child::id)
+        self.process.as_ref().map(Process::id)
     }
 
     /// Returns the address of a path.
@@ -285,7 +272,7 @@ impl System {
     /// When the system still runs or the database cannot be opened.
     pub async fn contents(&self) -> (Totals, ContentHashes) {
         assert!(
-            self.child.is_none(),
+            self.process.is_none(),
             "stop the system first: its data folder belongs to it alone"
         );
         let database = Database::open(self.database_path(), OpenOptions::default())
@@ -310,18 +297,10 @@ impl System {
 
     /// Returns the last lines of the log.
     pub fn log(&self) -> String {
-        let log = std::fs::read_to_string(self.log_path()).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
-        lines[lines.len().saturating_sub(40)..].join("\n")
+        tail(&self.log_path())
     }
 
     fn log_path(&self) -> PathBuf {
-        self.data_dir.join("dev.log")
-    }
-}
-
-impl Drop for System {
-    fn drop(&mut self) {
-        self.kill();
+        self.data_dir.join(format!("{}.log", self.role))
     }
 }

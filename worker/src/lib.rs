@@ -5,10 +5,12 @@
 //! - [`registry`]: the one visible list of job kinds;
 //! - [`sandbox`]: parsers in child processes;
 //! - [`maintenance`]: what keeps stores and broker in step, and what deletes the old;
-//! - [`metrics`]: what Prometheus is told.
+//! - [`metrics`]: what Prometheus is told;
+//! - [`health`]: what a process of its own answers about itself.
 //!
 //! The handlers themselves are in `graphmill-pipeline`, the engine in `graphmill-queue`.
 
+pub mod health;
 pub mod maintenance;
 pub mod metrics;
 pub mod registry;
@@ -18,9 +20,7 @@ use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use graphmill_config::Config;
 use graphmill_documents::{chunk::ChunkOptions, limits::Limits};
-use graphmill_pipeline::{
-    Pipeline, Services, context::Settings, cpu_pool::CpuPool, reconcile::SweepError,
-};
+use graphmill_pipeline::{Pipeline, Services, context::Settings, cpu_pool::CpuPool, duty::Duty};
 use graphmill_queue::{
     broker::Retention,
     runtime::{Liveness, RunReport, RuntimeError, Worker, WorkerOptions},
@@ -28,6 +28,7 @@ use graphmill_queue::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    health::Health,
     maintenance::Maintenance,
     metrics::WorkerMetrics,
     sandbox::{ParserCommand, ParserPool, PoolOptions},
@@ -43,9 +44,6 @@ pub enum WorkerError {
     /// The threads of the CPU pool.
     #[error("the CPU pool cannot start: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),
-    /// The comparison of stores and broker at the start.
-    #[error(transparent)]
-    Sweep(#[from] SweepError),
     /// The first parser process.
     #[error("parser processes cannot be prepared: {0}")]
     Parsers(#[source] std::io::Error),
@@ -58,6 +56,7 @@ pub enum WorkerError {
 pub struct PreparedWorker {
     worker: Worker<Pipeline>,
     maintenance: Maintenance,
+    health: Health,
 }
 
 /// Puts a worker together: pools, parsers, registry, metrics. Nothing runs yet.
@@ -95,8 +94,15 @@ pub fn prepare(
     let worker = registry::register(builder)
         .options(worker_options(config))
         .build()?;
+    let health = Health {
+        liveness: worker.liveness(),
+        services: services.clone(),
+        registry: metrics.clone(),
+        ready_timeout: config.api.ready_timeout,
+    };
     let maintenance = Maintenance {
         services,
+        settle: Duty::new(&config.data_dir, "settle"),
         observer,
         retention: retention(config),
         prune_every: config.queue.prune_every,
@@ -105,6 +111,7 @@ pub fn prepare(
     Ok(PreparedWorker {
         worker,
         maintenance,
+        health,
     })
 }
 
@@ -114,12 +121,17 @@ impl PreparedWorker {
         self.worker.liveness()
     }
 
-    /// Compares the stores with the broker, then runs jobs until `shutdown` fires and they are done or given back.
+    /// Returns what [`health::serve`] answers from.
+    pub fn health(&self) -> Health {
+        self.health.clone()
+    }
+
+    /// Runs jobs, and compares the stores with the broker beside them, until `shutdown` fires and they are done or given back.
     ///
     /// # Errors
     /// See [`WorkerError`]: end the process with a code other than 0.
     pub async fn run(self, shutdown: CancellationToken) -> Result<RunReport, WorkerError> {
-        let services = self.maintenance.start(shutdown.clone()).await?;
+        let services = self.maintenance.start(&shutdown);
         let report = self.worker.run(shutdown).await;
         services.stop().await;
         Ok(report?)

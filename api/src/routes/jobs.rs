@@ -1,4 +1,4 @@
-//! Jobs: list, count, show, retry, cancel.
+//! Jobs: list, count, show, explain, retry, cancel, delete; the workers that run them.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,12 @@ use axum::{
     extract::State,
     routing::{get, post},
 };
-use graphmill_queue::{JobId, JobRecord, JobState, broker::JobFilter};
+use graphmill_queue::{
+    JobId, JobRecord, JobState,
+    broker::JobFilter,
+    why::{Why, why},
+    workers::WorkerInfo,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -146,11 +151,57 @@ async fn cancel_job(
     Ok(axum::Json(job))
 }
 
+#[derive(Debug, Serialize)]
+struct DeletedView {
+    id: JobId,
+    deleted: bool,
+}
+
+async fn delete_job(
+    State(state): State<ApiState>,
+    PathSegment(id): PathSegment,
+) -> Result<axum::Json<DeletedView>> {
+    let id = parse_id(&id)?;
+    state.services.broker.delete(id).await?;
+    Ok(axum::Json(DeletedView { id, deleted: true }))
+}
+
+/// Why a job does not run, or what became of it; the sentences are for people, the reasons for programs.
+#[derive(Debug, Serialize)]
+struct WhyView {
+    #[serde(flatten)]
+    why: Why,
+    sentences: Vec<String>,
+}
+
+async fn explain_job(
+    State(state): State<ApiState>,
+    PathSegment(id): PathSegment,
+) -> Result<axum::Json<WhyView>> {
+    let why = why(&state.services.broker, parse_id(&id)?).await?;
+    Ok(axum::Json(WhyView {
+        sentences: why.reasons.iter().map(ToString::to_string).collect(),
+        why,
+    }))
+}
+
+#[derive(Debug, Serialize)]
+struct WorkerList {
+    items: Vec<WorkerInfo>,
+}
+
+async fn list_workers(State(state): State<ApiState>) -> Result<axum::Json<WorkerList>> {
+    let items = state.services.broker.workers().await?;
+    Ok(axum::Json(WorkerList { items }))
+}
+
 pub(crate) fn router() -> Router<ApiState> {
     Router::new()
         .route("/api/jobs", get(list_jobs))
         .route("/api/jobs/counts", get(count_jobs))
-        .route("/api/jobs/{id}", get(get_job))
+        .route("/api/workers", get(list_workers))
+        .route("/api/jobs/{id}/why", get(explain_job))
+        .route("/api/jobs/{id}", get(get_job).delete(delete_job))
         .route("/api/jobs/{id}/retry", post(retry_job))
         .route("/api/jobs/{id}/cancel", post(cancel_job))
 }

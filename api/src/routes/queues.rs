@@ -1,4 +1,4 @@
-//! Queues: list, pause, resume.
+//! Queues: list, pause, resume, purge.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,13 +10,14 @@ use axum::{
 use graphmill_queue::{
     JobState,
     broker::{QueueStats, Scope},
+    operate::{OperationReport, purge},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     ApiState,
     error::{ApiError, Code, Result},
-    extract::PathSegment,
+    extract::{PathSegment, Query},
 };
 
 #[derive(Debug, Serialize)]
@@ -108,9 +109,29 @@ async fn resume_queue(
     set_paused(&state, queue, false).await
 }
 
+/// Empties a queue: what waits is cancelled and deleted, what ended is deleted, what runs is told to stop.
+async fn purge_queue(
+    State(state): State<ApiState>,
+    PathSegment(queue): PathSegment,
+    Query(parameters): Query<PurgeParameters>,
+) -> Result<axum::Json<OperationReport>> {
+    let broker = &state.services.broker;
+    let report = purge(broker, &queue, parameters.dry_run, |_| {}).await?;
+    Ok(axum::Json(report))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PurgeParameters {
+    /// Only count.
+    #[serde(default)]
+    dry_run: bool,
+}
+
 pub(crate) fn router() -> Router<ApiState> {
     Router::new()
         .route("/api/queues", get(list_queues))
         .route("/api/queues/{queue}/pause", post(pause_queue))
         .route("/api/queues/{queue}/resume", post(resume_queue))
+        .route("/api/queues/{queue}/purge", post(purge_queue))
 }

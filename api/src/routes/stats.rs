@@ -2,8 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use axum::{Router, extract::State, routing::get};
-use graphmill_queue::broker::Audit;
+use axum::{
+    Router,
+    extract::State,
+    routing::{get, post},
+};
+use graphmill_queue::{
+    broker::Audit,
+    ledger::{self, LedgerAudit},
+};
 use serde::Serialize;
 
 use super::TENANT;
@@ -36,12 +43,33 @@ async fn get_stats(State(state): State<ApiState>) -> Result<axum::Json<Stats>> {
     }))
 }
 
-async fn get_audit(State(state): State<ApiState>) -> Result<axum::Json<Audit>> {
-    Ok(axum::Json(state.services.broker.audit().await?))
+/// What an audit found: with a ledger, ledger and broker compared row by row.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum AuditView {
+    Broker(Audit),
+    Ledger(LedgerAudit),
+}
+
+async fn audit(state: &ApiState, repair: bool) -> Result<axum::Json<AuditView>> {
+    let view = match &state.services.ledger {
+        Some(ledger) => AuditView::Ledger(ledger::audit(ledger, repair).await?),
+        None => AuditView::Broker(state.services.broker.audit().await?),
+    };
+    Ok(axum::Json(view))
+}
+
+async fn get_audit(State(state): State<ApiState>) -> Result<axum::Json<AuditView>> {
+    audit(&state, false).await
+}
+
+async fn repair_audit(State(state): State<ApiState>) -> Result<axum::Json<AuditView>> {
+    audit(&state, true).await
 }
 
 pub(crate) fn router() -> Router<ApiState> {
     Router::new()
         .route("/api/stats", get(get_stats))
         .route("/api/audit", get(get_audit))
+        .route("/api/audit/repair", post(repair_audit))
 }

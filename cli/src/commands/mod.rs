@@ -1,14 +1,16 @@
 //! What each command does: one file a verb.
 
+mod audit;
 mod bench;
 mod config;
 pub(crate) mod demo;
-mod dev;
+mod doctor;
 mod document;
 pub(crate) mod ingest;
 mod job;
 mod query;
 mod queue;
+mod role;
 
 use graphmill_config::{Config, Sources};
 
@@ -40,14 +42,17 @@ impl Context {
 
     /// Loads the settings and prints their warnings.
     pub(crate) fn config(&self) -> anyhow::Result<Config> {
-        self.config_with(&[])
+        self.config_with::<&str>(&[])
     }
 
     /// Loads the settings with some that win over all others.
-    pub(crate) fn config_with(&self, settings: &[(&str, String)]) -> anyhow::Result<Config> {
+    pub(crate) fn config_with<K: AsRef<str>>(
+        &self,
+        settings: &[(K, String)],
+    ) -> anyhow::Result<Config> {
         let mut sources = self.sources.clone();
         for (key, value) in settings {
-            sources.set(*key, value);
+            sources.set(key.as_ref(), value);
         }
         let (config, warnings) = Config::load(sources)?;
         for warning in warnings {
@@ -65,7 +70,10 @@ impl Context {
 /// Runs the command that was typed.
 pub(crate) async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
     match command {
-        Command::Dev => dev::run(&context).await,
+        Command::Dev => role::dev(&context).await,
+        Command::Api => role::api(&context).await,
+        Command::Worker(arguments) => role::worker(&context, &arguments.queues).await,
+        Command::Doctor => doctor::run(&context).await,
         Command::Demo(arguments) => demo::run(&context, arguments).await,
         Command::Ingest(arguments) => ingest::run(&context, arguments).await,
         Command::Query(arguments) => query::run(&context, arguments).await,
@@ -82,7 +90,19 @@ pub(crate) async fn run(command: Command, context: Context) -> anyhow::Result<Ex
         Command::Job(JobCommand::Show(argument)) => job::show::run(&context, argument).await,
         Command::Job(JobCommand::Retry(argument)) => job::retry::run(&context, argument).await,
         Command::Job(JobCommand::Cancel(argument)) => job::cancel::run(&context, argument).await,
+        Command::Job(JobCommand::Why(argument)) => job::why::run(&context, argument).await,
+        Command::Job(JobCommand::Delete(argument)) => job::delete::run(&context, argument).await,
         Command::Queue(QueueCommand::List) => queue::list::run(&context).await,
+        Command::Queue(QueueCommand::Pause(argument)) => {
+            queue::pause::run(&context, &argument.queue, "pause").await
+        }
+        Command::Queue(QueueCommand::Resume(argument)) => {
+            queue::pause::run(&context, &argument.queue, "resume").await
+        }
+        Command::Queue(QueueCommand::Purge(arguments)) => {
+            queue::purge::run(&context, arguments).await
+        }
+        Command::Audit(arguments) => audit::run(&context, &arguments).await,
         Command::Config(ConfigCommand::Show) => config::show::run(&context),
         Command::Config(ConfigCommand::Check) => config::check::run(&context),
         Command::Config(ConfigCommand::Reference) => config::reference::run(&context),

@@ -101,7 +101,7 @@ impl Services {
             metadata: submission.metadata,
         };
         let accepted = {
-            let _shared = self.blob_gate.read().await;
+            let _beside = self.blob_gate.beside().await?;
             if !self.blobs.exists(&document.blob).await? {
                 return Err(IntakeError::BlobMissing(document.blob));
             }
@@ -114,12 +114,7 @@ impl Services {
             parent: None,
             traceparent: None,
         };
-        if let Err(error) = self.submit_stages(&open, &lineage).await {
-            // The row is there, the job is not. A client that sends again brings it about; one that does not must not
-            // leave a document that waits for ever.
-            self.sweep_wanted.store(true, Ordering::Release);
-            return Err(error.into());
-        }
+        self.or_sweep(self.submit_stages(&open, &lineage).await)?;
         Ok(Submitted {
             document: accepted.document,
             version: accepted.version,
@@ -136,7 +131,19 @@ impl Services {
         if !self.store.mark_deleting(id).await? {
             return Err(IntakeError::NotFound(id));
         }
-        Ok(self.submit_delete(id).await?)
+        Ok(self.or_sweep(self.submit_delete(id).await)?)
+    }
+
+    /// After a submit that failed the rows are there and the job is not. A client that sends again brings it about; one
+    /// that does not must not leave a document that waits for ever.
+    fn or_sweep<T>(
+        &self,
+        submitted: Result<T, graphmill_queue::Error>,
+    ) -> Result<T, graphmill_queue::Error> {
+        if submitted.is_err() {
+            self.sweep_wanted.store(true, Ordering::Release);
+        }
+        submitted
     }
 
     /// Submits the job that removes a document which is marked already.
@@ -179,7 +186,7 @@ impl Services {
             parent: None,
             traceparent: None,
         };
-        self.submit_stages(&reset, &lineage).await?;
+        self.or_sweep(self.submit_stages(&reset, &lineage).await)?;
         Ok(reset.into_iter().map(|stage| stage.job_id).collect())
     }
 }

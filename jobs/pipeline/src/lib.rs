@@ -12,10 +12,17 @@
 //! with their lease (`stages::StageGuard`), skip what is done, and write under the fence, so that running a job twice
 //! has the effect of running it once.
 //!
-//! [`services`] opens what the handlers and the API need from the configuration; [`intake`] is the way in.
+//! [`services`] opens what the handlers and the API need from the configuration, [`broker`] what jobs wait in;
+//! [`intake`] is the way in; [`doctor`] says what stands in the way. API and workers may be several processes on one data
+//! folder: [`blob_gate`] and [`duty`] are what they must not do at the same time.
 
+pub mod blob_gate;
+pub mod broker;
 pub mod context;
 pub mod cpu_pool;
+pub mod doctor;
+pub mod duty;
+mod file_lock;
 pub mod intake;
 pub mod kinds;
 pub mod parser;

@@ -2,12 +2,21 @@
 //!
 //! The stage rows are the truth. [`sweep`] goes through all that are open and settles each by what became of its job:
 //! never submitted (a crash between two stores) → submit it; dead or cancelled → the stage has failed; live → leave it.
-//! It runs at start-up. While the process lives, [`Settler`] follows the broker's events and does the same for single
-//! jobs that die or are cancelled without their handler having a say (lost workers, time limits, cancel requests).
+//! It runs at start-up, and after a submit that failed ([`sweep_when_wanted`]). While the process lives, [`Settler`]
+//! follows the broker's events and does the same for single jobs that die or are cancelled without their handler having a
+//! say (lost workers, time limits, cancel requests).
+//!
+//! Any number of processes may do any of this at the same time. A job is submitted under the id that its row names, and
+//! the broker takes an id once. A stage is marked as failed by a statement that only meets the open row of that job. A
+//! delete job is unique per document. Unused bytes are deleted alone ([`crate::blob_gate`]). And what ran once too often
+//! finds its stage done.
+
+use std::{sync::atomic::Ordering, time::Duration};
 
 use graphmill_queue::{JobRecord, JobState, broker::JobEvent};
 use graphmill_store::{DocumentId, Stage, stages::OpenStage};
 use serde_json::from_value;
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
@@ -19,6 +28,9 @@ use crate::{
 const SWEEP_PAGE: usize = 500;
 /// Events read in one step.
 const EVENT_PAGE: usize = 1_000;
+
+/// How often a process looks whether a sweep is wanted.
+const WANTED_EVERY: Duration = Duration::from_secs(1);
 
 /// What a sweep did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -76,6 +88,33 @@ pub async fn sweep(services: &Services) -> Result<Swept, SweepError> {
     Ok(swept)
 }
 
+/// Sweeps now, and whenever a submit of this process failed (`Services::sweep_wanted`), until `stop` fires. Every process
+/// that writes rows needs it: another one does not know what was cut off here.
+pub async fn sweep_when_wanted(services: Services, stop: CancellationToken) {
+    let mut failing = false;
+    services.sweep_wanted.store(true, Ordering::Release);
+    while stop
+        .run_until_cancelled(tokio::time::sleep(WANTED_EVERY))
+        .await
+        .is_some()
+    {
+        if !services.sweep_wanted.swap(false, Ordering::AcqRel) {
+            continue;
+        }
+        match sweep(&services).await {
+            Ok(_) => failing = false,
+            Err(error) => {
+                // Said once: it is tried again until it works.
+                if !failing {
+                    warn!(%error, "open stages cannot be compared with the broker yet");
+                }
+                failing = true;
+                services.sweep_wanted.store(true, Ordering::Release);
+            }
+        }
+    }
+}
+
 async fn settle(
     services: &Services,
     stage: &OpenStage,
@@ -123,8 +162,14 @@ async fn settle_by_job(
         ),
         _ => {
             // Completed means that the handler found nothing to do (replaced, deleted) while the row said otherwise.
-            services.broker.retry(job.id()).await?;
-            return Ok(false);
+            return match services.broker.retry(job.id()).await {
+                // Another process was faster: it runs again, or is gone and will be found missing.
+                Ok(_)
+                | Err(
+                    graphmill_queue::Error::Conflict { .. } | graphmill_queue::Error::NotFound(_),
+                ) => Ok(false),
+                Err(error) => Err(error.into()),
+            };
         }
     };
     Ok(services
@@ -153,6 +198,11 @@ impl Settler {
             };
             seq = last.seq;
         }
+    }
+
+    /// Returns the last event that is settled.
+    pub fn seq(&self) -> u64 {
+        self.seq
     }
 
     /// Settles what happened since the last call. Returns how many stages it marked as failed.

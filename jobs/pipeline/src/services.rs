@@ -6,20 +6,26 @@ use graphmill_config::{Config, embedding::EmbeddingModel, graph::ChineseExtracto
 use graphmill_embedding::{EmbedError, Embedder, ModelChoice};
 use graphmill_graph::{ChineseTagger, Extractor, GraphOptions, LoadError, LocalExtractor};
 use graphmill_queue::{
-    Broker, BrokerOptions,
+    Broker,
     clock::{Clock, SystemClock},
-    sqlite::{Database, OpenOptions, SqliteBroker},
+    ledger::LedgerBroker,
+    sqlite::{Database, OpenOptions},
 };
 use graphmill_store::{BlobHash, Blobs, KnowledgeStore, blob::ObjectBlobs, sqlite::SqliteStore};
-use tokio::sync::RwLock;
 
-use crate::intake::Admission;
+use crate::{
+    blob_gate::BlobGate,
+    broker::{OpenBroker, open_broker},
+    intake::Admission,
+};
 
 /// Everything that job handlers and HTTP handlers share. Cheap to clone.
 #[derive(Clone)]
 pub struct Services {
     /// Where jobs wait.
     pub broker: Arc<dyn Broker>,
+    /// The ledger around it, where there is one: for the full audit.
+    pub ledger: Option<LedgerBroker>,
     /// Where results are kept.
     pub store: Arc<dyn KnowledgeStore>,
     /// Where bytes are kept.
@@ -32,11 +38,9 @@ pub struct Services {
     pub clock: Arc<dyn Clock>,
     /// Closes the door when too many jobs wait.
     pub admission: Arc<Admission>,
-    /// Held for reading from "these bytes are there" to "a version refers to them", for writing while unused bytes are
-    /// deleted: so no version ever refers to bytes that were deleted under it. Both sections are a few statements long;
-    /// uploads happen outside.
-    pub blob_gate: Arc<RwLock<()>>,
-    /// Set when a document was accepted whose job could not be submitted: the worker's maintenance then sweeps.
+    /// Passed from "these bytes are there" to "a version refers to them", and alone while unused bytes are deleted.
+    pub blob_gate: Arc<BlobGate>,
+    /// Set when rows were written whose job could not be submitted: this process then [sweeps](crate::reconcile).
     pub sweep_wanted: Arc<AtomicBool>,
 }
 
@@ -62,7 +66,7 @@ pub enum OpenError {
 pub struct OpenServices {
     /// What handlers share.
     pub services: Services,
-    broker: Arc<SqliteBroker>,
+    broker: OpenBroker,
     database: Database,
 }
 
@@ -79,7 +83,9 @@ impl OpenServices {
 }
 
 impl Services {
-    /// Opens everything that the embedded profile needs: one SQLite file, a folder of blobs, the models.
+    /// Opens everything that the embedded profile needs: one SQLite file, a folder of blobs, the models, and Redis where
+    /// `redis.url` is set; then file and folder may be shared with other processes that have the same settings. Redis
+    /// itself need not be there yet.
     ///
     /// # Errors
     /// See [`OpenError`]: a file in use, a damaged file, no space, a model that is not there.
@@ -88,24 +94,27 @@ impl Services {
         let options = OpenOptions {
             read_connections: config.sql.read_connections,
             busy_timeout: config.sql.busy_timeout,
+            shared: config.is_shared(),
         };
         let database = Database::open(config.sql_path(), options).await?;
-        let broker = Arc::new(SqliteBroker::new(
-            database.clone(),
-            clock.clone(),
-            broker_options(config),
-        )?);
+        let broker = open_broker(config, &database, &clock)?;
         let store = SqliteStore::open(database.clone(), clock.clone()).await?;
-        let blobs = ObjectBlobs::local(config.blob_dir())?;
+        let (blobs, blob_gate) = if config.is_shared() {
+            let blobs = ObjectBlobs::shared(config.blob_dir())?;
+            (blobs, BlobGate::shared(&config.blob_dir()))
+        } else {
+            (ObjectBlobs::local(config.blob_dir())?, BlobGate::default())
+        };
         let services = Self {
-            broker: broker.clone(),
+            broker: broker.broker.clone(),
+            ledger: broker.ledger.clone(),
             store: Arc::new(store),
             blobs: Arc::new(blobs),
             embedder: graphmill_embedding::open(&model_choice(config))?,
             extractor: Arc::new(LocalExtractor::new(graph_options(config))?),
             clock,
             admission: Arc::new(Admission::new(config.api.max_waiting_jobs)),
-            blob_gate: Arc::default(),
+            blob_gate: Arc::new(blob_gate),
             sweep_wanted: Arc::default(),
         };
         Ok(OpenServices {
@@ -124,7 +133,7 @@ impl Services {
         candidates: &[BlobHash],
     ) -> Result<(), graphmill_store::Error> {
         for hash in candidates {
-            let _alone = self.blob_gate.write().await;
+            let _alone = self.blob_gate.alone().await?;
             if self.store.blob_in_use(hash).await? {
                 continue;
             }
@@ -136,19 +145,7 @@ impl Services {
     }
 }
 
-fn broker_options(config: &Config) -> BrokerOptions {
-    let queue = &config.queue;
-    BrokerOptions {
-        crash_budget: queue.crash_budget,
-        max_payload_bytes: queue.max_payload_size.as_u64() as usize,
-        max_result_bytes: queue.max_result_size.as_u64() as usize,
-        max_checkpoint_bytes: queue.max_checkpoint_size.as_u64() as usize,
-        max_errors: queue.max_errors,
-        starvation_after: queue.starvation_after,
-    }
-}
-
-fn model_choice(config: &Config) -> ModelChoice {
+pub(crate) fn model_choice(config: &Config) -> ModelChoice {
     match (config.embedding.model, &config.embedding.path) {
         (EmbeddingModel::Accurate, _) => ModelChoice::Accurate,
         (EmbeddingModel::Huggingface, Some(path)) => ModelChoice::HuggingFace(path.clone()),
@@ -157,7 +154,7 @@ fn model_choice(config: &Config) -> ModelChoice {
     }
 }
 
-fn graph_options(config: &Config) -> GraphOptions {
+pub(crate) fn graph_options(config: &Config) -> GraphOptions {
     GraphOptions {
         chinese: match config.graph.chinese {
             ChineseExtractor::Lac => ChineseTagger::Lac,

@@ -132,6 +132,28 @@ async fn what_a_killed_process_left_is_swept_at_the_next_start() {
 }
 
 #[tokio::test]
+async fn what_another_process_is_writing_is_left_to_it() {
+    let folder = TempDir::new().unwrap();
+    let incoming = folder.path().join("incoming");
+    std::fs::create_dir_all(&incoming).unwrap();
+    let (young, old) = (incoming.join("young#1"), incoming.join("old#1"));
+    for file in [&young, &old] {
+        std::fs::write(file, b"hel").unwrap();
+    }
+    let two_days = std::time::Duration::from_hours(48);
+    let written = std::fs::metadata(&old).unwrap().modified().unwrap() - two_days;
+    std::fs::File::options()
+        .write(true)
+        .open(&old)
+        .unwrap()
+        .set_modified(written)
+        .unwrap();
+    ObjectBlobs::shared(folder.path()).unwrap();
+    assert!(young.exists());
+    assert!(!old.exists());
+}
+
+#[tokio::test]
 async fn a_place_that_is_no_folder_is_unavailable() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("file");

@@ -30,7 +30,20 @@ use crate::conformance::fixture::{
 };
 
 async fn open(folder: &TempDir) -> (SqliteStore, Database) {
-    let database = Database::open(folder.path().join("graphmill.db"), OpenOptions::default())
+    open_with(folder, OpenOptions::default()).await
+}
+
+/// Opens the file as one of several processes does.
+async fn open_shared(folder: &TempDir) -> (SqliteStore, Database) {
+    let options = OpenOptions {
+        shared: true,
+        ..OpenOptions::default()
+    };
+    open_with(folder, options).await
+}
+
+async fn open_with(folder: &TempDir, options: OpenOptions) -> (SqliteStore, Database) {
+    let database = Database::open(folder.path().join("graphmill.db"), options)
         .await
         .unwrap();
     let store = SqliteStore::open(database.clone(), Arc::new(SystemClock))
@@ -53,6 +66,24 @@ macro_rules! run_on_sqlite {
 }
 
 for_each_case!(run_on_sqlite);
+
+macro_rules! run_on_shared_sqlite {
+    ($($module:ident :: $case:ident;)*) => {
+        mod shared {
+            use super::*;
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    let folder = TempDir::new().unwrap();
+                    let (store, _database) = open_shared(&folder).await;
+                    conformance::$module::$case(&store).await;
+                }
+            )*
+        }
+    };
+}
+
+for_each_case!(run_on_shared_sqlite);
 
 /// Returns every table of the knowledge base that holds a row.
 async fn tables_with_rows(database: &Database) -> Vec<String> {
@@ -249,6 +280,21 @@ async fn take(store: &dyn KnowledgeStore, steps: &[Step]) -> Vec<Option<u8>> {
     texts
 }
 
+/// Searches for each paragraph there is.
+async fn search_all(store: &SqliteStore) -> Vec<Vec<graphmill_store::search::Hit>> {
+    let mut found = Vec::new();
+    for text in (0..6).flat_map(paragraphs) {
+        let query = vector(text);
+        found.push(
+            store
+                .search_vectors(TENANT, MODEL, &query, 3)
+                .await
+                .unwrap(),
+        );
+    }
+    found
+}
+
 async fn hashes_after(steps: &[Step]) -> (ContentHashes, Vec<Option<u8>>) {
     let folder = TempDir::new().unwrap();
     let (store, database) = open(&folder).await;
@@ -286,6 +332,36 @@ proptest! {
             }
             let (after_fresh, _) = hashes_after(&fresh).await;
             assert_eq!(after_history, after_fresh);
+        });
+    }
+
+    /// One process writes, another searches all the while: in the end it finds what one finds that has just begun.
+    #[test]
+    fn an_index_follows_what_another_process_commits(steps in steps()) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let folder = TempDir::new().unwrap();
+            let (writer, database) = open_shared(&folder).await;
+            sqlx::query("PRAGMA synchronous = OFF")
+                .execute(database.writer())
+                .await
+                .unwrap();
+            let (reader, _other) = open_shared(&folder).await;
+            let done = std::sync::atomic::AtomicBool::new(false);
+            let writing = async {
+                take(&writer, &steps).await;
+                done.store(true, std::sync::atomic::Ordering::Release);
+            };
+            let searching = async {
+                while !done.load(std::sync::atomic::Ordering::Acquire) {
+                    search_all(&reader).await;
+                }
+            };
+            tokio::join!(writing, searching);
+            let (fresh, _third) = open_shared(&folder).await;
+            let expected = search_all(&fresh).await;
+            assert_eq!(search_all(&reader).await, expected);
+            assert_eq!(search_all(&writer).await, expected);
         });
     }
 

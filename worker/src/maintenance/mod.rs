@@ -1,13 +1,14 @@
 //! What runs beside the jobs: one file a service. Promotion and rescue are the engine's own.
+//!
+//! Every worker process runs all of it, and each of it is safe beside its like in other processes: promotion, rescue and
+//! pruning are one atomic step of the broker a call, which finds nothing left where another process was faster; the sweep
+//! may be done twice (see `graphmill_pipeline::reconcile`); the settler is on duty in one process at a time.
 
 mod settle;
 
 use std::{sync::Arc, time::Duration};
 
-use graphmill_pipeline::{
-    Services,
-    reconcile::{Settler, SweepError},
-};
+use graphmill_pipeline::{Services, duty::Duty, reconcile::sweep_when_wanted};
 use graphmill_queue::{broker::Retention, runtime::maintenance::prune};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,7 @@ use crate::metrics::WorkerMetrics;
 /// The services of one worker process.
 pub(crate) struct Maintenance {
     pub(crate) services: Services,
+    pub(crate) settle: Duty,
     pub(crate) observer: Arc<WorkerMetrics>,
     pub(crate) retention: Retention,
     pub(crate) prune_every: Duration,
@@ -31,12 +33,15 @@ pub(crate) struct Running {
 
 impl Maintenance {
     /// Starts the services.
-    pub(crate) async fn start(self, shutdown: CancellationToken) -> Result<Running, SweepError> {
-        // The settler begins where the sweep's view of the world begins, so no death falls between the two.
-        let settler = Settler::start(self.services.clone()).await?;
+    pub(crate) fn start(self, shutdown: &CancellationToken) -> Running {
         let stop = shutdown.child_token();
         let mut tasks = JoinSet::new();
-        tasks.spawn(settle::run(self.services.clone(), settler, stop.clone()));
+        tasks.spawn(sweep_when_wanted(self.services.clone(), stop.clone()));
+        tasks.spawn(settle::run(
+            self.services.clone(),
+            self.settle,
+            stop.clone(),
+        ));
         let broker = self.services.broker;
         tasks.spawn(prune(
             broker,
@@ -46,7 +51,7 @@ impl Maintenance {
             self.observer,
             stop.clone(),
         ));
-        Ok(Running { tasks, stop })
+        Running { tasks, stop }
     }
 }
 

@@ -26,9 +26,9 @@ use super::{
 use crate::{
     args::{DemoArguments, QueryMode},
     client::Client,
-    dev::{self, RunningSystem},
     failure::Exit,
     logging, render, signals,
+    system::{self, Role, RunningSystem},
     views::{Answer, Stats},
 };
 
@@ -70,6 +70,8 @@ pub(crate) async fn run(context: &Context, arguments: DemoArguments) -> anyhow::
         ("sql.url", "sqlite:".to_owned()),
         ("blob.url", "file:".to_owned()),
     ])?;
+    // A demo must not touch the jobs of the system whose Redis the settings name.
+    config.redis.url = None;
     let own_filter = config
         .provenance()
         .iter()
@@ -85,7 +87,7 @@ pub(crate) async fn run(context: &Context, arguments: DemoArguments) -> anyhow::
     context
         .output
         .note("starting the system: SQLite, local models, no network");
-    let system = dev::start(config).await?;
+    let system = system::start(config, Role::Dev).await?;
     let outcome = show(context, &system, &documents, &interruption, started).await;
     system.shutdown.cancel();
     system.join.await.context("the system panicked")??;

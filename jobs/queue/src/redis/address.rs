@@ -94,7 +94,7 @@ impl Address {
             .collect();
         SentinelClient::build(
             sentinels,
-            master.to_owned(),
+            master,
             Some(node.set_redis_connection_info(redis_settings)),
             redis::sentinel::SentinelServerType::Master,
         )

@@ -332,7 +332,7 @@ pub(super) fn reason_of_number(number: u8) -> Option<DeadReason> {
 /// What changes about a job.
 #[derive(Debug, Clone)]
 pub(super) struct State {
-    pub(super) state: JobState,
+    pub(super) is: JobState,
     pub(super) flags: u8,
     pub(super) reason: Option<DeadReason>,
     pub(super) attempt: u32,
@@ -348,7 +348,7 @@ impl State {
     pub(super) fn read(bytes: &[u8]) -> Result<Self> {
         let mut reader = Reader::new(bytes);
         Ok(Self {
-            state: state_of_letter(reader.u8()?)?,
+            is: state_of_letter(reader.u8()?)?,
             flags: reader.u8()?,
             reason: reason_of_number(reader.u8()?),
             attempt: u32::from(reader.u16()?),
@@ -367,7 +367,7 @@ impl State {
     /// A job that was never fetched and waits for nothing has no record of its state.
     fn fresh(submitted_at: i64) -> Self {
         Self {
-            state: JobState::Ready,
+            is: JobState::Ready,
             flags: 0,
             reason: None,
             attempt: 0,
@@ -473,7 +473,7 @@ pub(super) fn read_record(
             schema_version: lane.schema_version,
             traceparent: rest.traceparent,
         },
-        state: state.state,
+        state: state.is,
         dead_reason: state.reason,
         attempt: state.attempt,
         crashes: state.crashes,
@@ -481,7 +481,7 @@ pub(super) fn read_record(
         worker: (!state.worker.is_empty()).then(|| WorkerId::new(state.worker)),
         lease_expires_at: notes
             .lease_expires_at
-            .filter(|_| state.state == JobState::Running)
+            .filter(|_| state.is == JobState::Running)
             .map(instant),
         cancel_requested: state.flags & flag::CANCEL != 0,
         progress: match notes.progress {

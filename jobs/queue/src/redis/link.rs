@@ -206,13 +206,7 @@ impl Link {
         arguments: &Arguments,
         repeat: bool,
     ) -> Result<Value> {
-        let by_hash = self.command(
-            script,
-            queue,
-            arguments,
-            "EVALSHA",
-            script.script.get_hash(),
-        );
+        let by_hash = self.command(script, queue, arguments, "EVALSHA", &script.hash);
         match self.call(&by_hash, repeat).await {
             // The server has restarted, or somebody flushed its scripts: nothing ran.
             Err(Error::Invalid(message)) if message == NO_SCRIPT => {
@@ -235,7 +229,7 @@ impl Link {
     ) -> Result<(Result<Value>, Result<Value>)> {
         let mut pipeline = redis::pipe();
         for (script, arguments) in [first, second] {
-            let hash = script.script.get_hash();
+            let hash = &script.hash;
             pipeline.add_command(self.command(script, queue, arguments, "EVALSHA", hash));
         }
         let (generation, mut connection) =

@@ -3,7 +3,10 @@
 //! Each queue is walked from its newest job backwards, along the log of submits; where a filter names states that few
 //! jobs are in, along those jobs instead. A cursor says for each queue where its walk goes on.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt::Write as _,
+};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -35,7 +38,11 @@ struct Position {
 
 fn write_cursor(positions: &[Position]) -> String {
     let json = serde_json::to_vec(positions).unwrap_or_default();
-    json.iter().map(|byte| format!("{byte:02x}")).collect()
+    json.iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 fn read_cursor(cursor: &str) -> Result<Vec<Position>> {

@@ -8,6 +8,7 @@ mod address;
 mod codec;
 mod control;
 mod courier;
+pub mod doctor;
 mod events;
 mod fetch;
 mod finish;

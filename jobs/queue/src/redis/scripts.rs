@@ -11,7 +11,7 @@ pub(super) struct Script {
     /// Which keys it takes, in this order.
     pub(super) keys: Vec<&'static str>,
     /// The text with its libraries.
-    pub(super) script: redis::Script,
+    pub(super) hash: String,
     pub(super) text: String,
 }
 
@@ -92,7 +92,9 @@ impl Script {
         }
         for n in 1..=keys.len() {
             text.push_str(if n == 1 { " = " } else { ", " });
-            text.push_str(&format!("KEYS[{n}]"));
+            text.push_str("KEYS[");
+            text.push_str(&n.to_string());
+            text.push(']');
         }
         for part in texts {
             text.push('\n');
@@ -105,7 +107,7 @@ impl Script {
         Self {
             name,
             keys,
-            script: redis::Script::new(&text),
+            hash: redis::Script::new(&text).get_hash().to_owned(),
             text,
         }
     }

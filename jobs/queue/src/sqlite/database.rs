@@ -1,9 +1,9 @@
 //! One SQLite file, opened once: who may open it, with which durability, and how its errors read.
 //!
-//! A file belongs to one process. `<file>.lock` beside it is locked exclusively for as long as the [`Database`]
-//! lives (the kernel drops the lock with the process, however it dies), so a second process gets
-//! [`Error::Locked`] instead of a second broker. Inside the process there is one writing connection and a pool of
-//! readers; WAL lets readers go on while the writer writes.
+//! A file belongs to one process, or to the processes that opened it as shared. `<file>.lock` beside it is locked,
+//! exclusively or shared, for as long as the [`Database`] lives (the kernel drops the lock with the process, however it
+//! dies), so whoever does not fit in gets [`Error::Locked`] instead of a second broker. Inside a process there is one
+//! writing connection and a pool of readers; WAL lets readers go on while the writer writes.
 
 use std::{
     fs::{File, OpenOptions as FileOptions, TryLockError},
@@ -18,12 +18,18 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
 
 use crate::{Error, Result};
 
 /// Every table of the embedded profile: the queue's and the knowledge base's, in one history.
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
+
+/// How often a lock file that another process holds is asked for again.
+const ASK_EVERY: Duration = Duration::from_millis(1);
 
 /// How a [`Database`] is opened.
 #[derive(Debug, Clone)]
@@ -32,6 +38,8 @@ pub struct OpenOptions {
     pub read_connections: u32,
     /// How long a statement waits for another connection's transaction.
     pub busy_timeout: Duration,
+    /// Whether other processes may have the file open too, all of them shared. The broker on SQLite may not.
+    pub shared: bool,
 }
 
 impl Default for OpenOptions {
@@ -39,6 +47,7 @@ impl Default for OpenOptions {
         Self {
             read_connections: 4,
             busy_timeout: Duration::from_secs(10),
+            shared: false,
         }
     }
 }
@@ -56,6 +65,9 @@ struct Shared {
     readers: SqlitePool,
     connect: SqliteConnectOptions,
     turn: Arc<Semaphore>,
+    /// How processes take turns, where others may have the file open too.
+    between: Option<Arc<TurnFiles>>,
+    busy_timeout: Duration,
     /// Held, never read: the lock lives as long as this handle.
     _lock: File,
 }
@@ -63,21 +75,91 @@ struct Shared {
 /// The right to run one write transaction; ends when dropped.
 #[derive(Debug)]
 pub struct WriteTurn {
+    /// First, so that another process may have its turn before this one's next writer asks.
+    _between: Option<TurnBetween>,
     _permit: Option<OwnedSemaphorePermit>,
+}
+
+/// The lock files by which processes take turns. `door` is held only while waiting for `room`: whoever has just written
+/// finds somebody else at the door and comes after.
+#[derive(Debug)]
+struct TurnFiles {
+    door: File,
+    room: File,
+}
+
+/// The turn of this process; ends when dropped.
+#[derive(Debug)]
+struct TurnBetween(Arc<TurnFiles>);
+
+impl Drop for TurnBetween {
+    fn drop(&mut self) {
+        release(&self.0.room);
+    }
+}
+
+impl TurnFiles {
+    fn open(path: &Path) -> std::io::Result<Arc<Self>> {
+        Ok(Arc::new(Self {
+            door: lock_file(&beside(path, ".door.lock"))?,
+            room: lock_file(&beside(path, ".write.lock"))?,
+        }))
+    }
+
+    /// Waits for the turn. `None` after `patience`: a process that hangs in its turn is SQLite's to tell.
+    async fn take(self: Arc<Self>, patience: Duration) -> Option<TurnBetween> {
+        struct AtDoor<'a>(&'a File);
+        impl Drop for AtDoor<'_> {
+            fn drop(&mut self) {
+                release(self.0);
+            }
+        }
+        let deadline = Instant::now() + patience;
+        acquire(&self.door, deadline).await.ok()?;
+        let at_door = AtDoor(&self.door);
+        acquire(&self.room, deadline).await.ok()?;
+        drop(at_door);
+        Some(TurnBetween(self))
+    }
+}
+
+/// Locks a file of this process's own, asking again and again until `deadline`: a blocked thread would have to be waited
+/// for at a shutdown.
+async fn acquire(file: &File, deadline: Instant) -> std::io::Result<()> {
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                tokio::time::sleep(ASK_EVERY).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn release(file: &File) {
+    if let Err(error) = file.unlock() {
+        tracing::warn!(%error, "a lock file was not released");
+    }
 }
 
 impl Database {
     /// Opens or creates the file and its folder, takes the lock, and brings the schema up to date.
     ///
     /// # Errors
-    /// - [`Error::Locked`]: another process has it.
+    /// - [`Error::Locked`]: another process has it and does not share it, or shares it while this one wants it alone.
     /// - [`Error::Corrupt`]: not a SQLite file, a damaged one, or one that a newer version wrote.
     /// - [`Error::Unavailable`]: the path cannot be written, or the disk is full.
     pub async fn open(path: impl AsRef<Path>, options: OpenOptions) -> Result<Self> {
         let path = path.as_ref().to_path_buf();
-        let lock = lock(&path)?;
+        let lock = lock(&path, options.shared)?;
         let connect = connect_options(&path, options.busy_timeout);
         let open = async {
+            // sqlx takes no lock on SQLite while it migrates, and the switch to WAL waits for nobody: processes that
+            // start at the same moment do this one after the other.
+            let _alone = hold(&beside(&path, ".migrate.lock"))
+                .await
+                .map_err(sqlx::Error::Io)?;
             let writer = SqlitePoolOptions::new()
                 .max_connections(1)
                 .idle_timeout(None)
@@ -94,6 +176,11 @@ impl Database {
             Ok::<_, MigrateError>((writer, readers))
         };
         let (writer, readers) = open.await.map_err(|error| migration_error(&path, error))?;
+        let between = options
+            .shared
+            .then(|| TurnFiles::open(&path))
+            .transpose()
+            .map_err(|error| unavailable(&path, &error))?;
         Ok(Self {
             shared: Arc::new(Shared {
                 path,
@@ -101,9 +188,63 @@ impl Database {
                 readers,
                 connect,
                 turn: Arc::new(Semaphore::new(1)),
+                between,
+                busy_timeout: options.busy_timeout,
                 _lock: lock,
             }),
         })
+    }
+
+    /// Looks at a file without taking or changing it, also while others have it open, and returns how many steps the next
+    /// start takes to bring its schema up to date. Its pages are read for at most `look_for`.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] and [`Error::Unavailable`], as [`Database::open`] would give them.
+    pub async fn inspect(path: &Path, look_for: Duration) -> Result<usize> {
+        let failed = |error: &sqlx::Error| storage_error(path, error);
+        let mut connection = SqliteConnectOptions::new()
+            .filename(path)
+            .read_only(true)
+            .busy_timeout(look_for)
+            .connect()
+            .await
+            .map_err(|error| failed(&error))?;
+        // Fails where the file is no database; an empty one has no such table.
+        let applied: Vec<i64> = if is_migrated(&mut connection)
+            .await
+            .map_err(|error| failed(&error))?
+        {
+            sqlx::query_scalar(
+                "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version",
+            )
+            .fetch_all(&mut connection)
+            .await
+            .map_err(|error| failed(&error))?
+        } else {
+            Vec::new()
+        };
+        let known: Vec<i64> = MIGRATIONS.iter().map(|step| step.version).collect();
+        if let Some(unknown) = applied.iter().find(|version| !known.contains(version)) {
+            return Err(migration_error(
+                path,
+                MigrateError::VersionMissing(*unknown),
+            ));
+        }
+        let check =
+            sqlx::query_scalar::<_, String>("PRAGMA quick_check(1)").fetch_one(&mut connection);
+        match tokio::time::timeout(look_for, check).await {
+            Ok(Ok(found)) if found == "ok" => {}
+            Ok(Ok(found)) => {
+                return Err(Error::Corrupt(format!(
+                    "`{}` is damaged: {found}",
+                    path.display()
+                )));
+            }
+            Ok(Err(error)) => return Err(failed(&error)),
+            // A large file: what was read until now was well.
+            Err(_) => {}
+        }
+        Ok(known.len() - applied.len())
     }
 
     /// Returns the pool of one connection that writes. Begin with `BEGIN IMMEDIATE`
@@ -117,16 +258,28 @@ impl Database {
     ///
     /// SQLite itself lets waiting connections poll its lock with growing pauses, so a connection that begins a
     /// transaction right after its last one starves the others: under load the queue's renewals waited longer than a lease.
+    /// Between processes that share the file lock files do the same.
     pub async fn write_turn(&self) -> WriteTurn {
         // The semaphore is never closed.
+        let permit = Arc::clone(&self.shared.turn).acquire_owned().await.ok();
+        let between = match &self.shared.between {
+            Some(files) => Arc::clone(files).take(self.shared.busy_timeout).await,
+            None => None,
+        };
         WriteTurn {
-            _permit: Arc::clone(&self.shared.turn).acquire_owned().await.ok(),
+            _between: between,
+            _permit: permit,
         }
     }
 
     /// Returns the pool of connections that only read; each statement or transaction sees one snapshot.
     pub fn readers(&self) -> &SqlitePool {
         &self.shared.readers
+    }
+
+    /// Tells whether other processes may have the file open too.
+    pub fn is_shared(&self) -> bool {
+        self.shared.between.is_some()
     }
 
     /// Returns the file.
@@ -158,12 +311,24 @@ impl Database {
     /// [`Error::Unavailable`] when the checkpoint fails; nothing is lost, the next open replays the WAL.
     pub async fn close(&self) -> Result<()> {
         self.shared.readers.close().await;
-        let checkpoint = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-            .execute(&self.shared.writer)
-            .await;
+        // Others may be at work in a shared file: what they have open is not waited for, the last one to close does it.
+        let checkpoint = if self.is_shared() {
+            "PRAGMA wal_checkpoint(PASSIVE)"
+        } else {
+            "PRAGMA wal_checkpoint(TRUNCATE)"
+        };
+        let checkpoint = sqlx::query(checkpoint).execute(&self.shared.writer).await;
         self.shared.writer.close().await;
         checkpoint.map(drop).map_err(|error| self.error(error))
     }
+}
+
+async fn is_migrated(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations')",
+    )
+    .fetch_one(connection)
+    .await
 }
 
 /// Closes a connection of one's own.
@@ -191,32 +356,52 @@ fn connect_options(path: &Path, busy_timeout: Duration) -> SqliteConnectOptions 
 }
 
 /// Creates the folder and locks `<path>.lock`.
-fn lock(path: &Path) -> Result<File> {
-    let unavailable = |at: &Path, error: std::io::Error| {
-        Error::Unavailable(format!("`{}`: {error}", at.display()).into())
-    };
+fn lock(path: &Path, shared: bool) -> Result<File> {
     if let Some(folder) = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
     {
-        std::fs::create_dir_all(folder).map_err(|error| unavailable(folder, error))?;
+        std::fs::create_dir_all(folder).map_err(|error| unavailable(folder, &error))?;
     }
-    let mut lock_path = path.as_os_str().to_owned();
-    lock_path.push(".lock");
-    let lock_path = PathBuf::from(lock_path);
-    let file = FileOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&lock_path)
-        .map_err(|error| unavailable(&lock_path, error))?;
-    match file.try_lock() {
+    let lock_path = beside(path, ".lock");
+    let file = lock_file(&lock_path).map_err(|error| unavailable(&lock_path, &error))?;
+    let locked = if shared {
+        file.try_lock_shared()
+    } else {
+        file.try_lock()
+    };
+    match locked {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(Error::Locked {
             path: lock_path.display().to_string(),
         }),
-        Err(TryLockError::Error(error)) => Err(unavailable(&lock_path, error)),
+        Err(TryLockError::Error(error)) => Err(unavailable(&lock_path, &error)),
     }
+}
+
+fn unavailable(at: &Path, error: &std::io::Error) -> Error {
+    Error::Unavailable(format!("`{}`: {error}", at.display()).into())
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn lock_file(path: &Path) -> std::io::Result<File> {
+    FileOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+}
+
+/// Waits until the lock is this process's, however long another one takes to migrate.
+async fn hold(path: &Path) -> std::io::Result<File> {
+    let file = lock_file(path)?;
+    acquire(&file, Instant::now() + Duration::from_hours(24)).await?;
+    Ok(file)
 }
 
 fn migration_error(path: &Path, error: MigrateError) -> Error {
@@ -256,5 +441,93 @@ fn storage_error(path: &Path, error: &sqlx::Error) -> Error {
                 .into(),
         ),
         _ => Error::Unavailable(format!("`{path}`: {error}").into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    fn shared() -> OpenOptions {
+        OpenOptions {
+            shared: true,
+            busy_timeout: Duration::from_secs(5),
+            ..OpenOptions::default()
+        }
+    }
+
+    /// Opens a file three times at the same moment, as three processes would: the kernel and SQLite tell them apart by
+    /// what they have open.
+    async fn open_three(path: &Path) -> Vec<Database> {
+        let opening = (0..3).map(|_| tokio::spawn(Database::open(path.to_path_buf(), shared())));
+        futures::future::join_all(opening)
+            .await
+            .into_iter()
+            .map(|opened| opened.unwrap().unwrap())
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn a_shared_file_is_closed_to_who_wants_it_alone_and_the_other_way_round() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        let databases = open_three(&path).await;
+        let alone = Database::open(&path, OpenOptions::default()).await;
+        assert!(matches!(alone, Err(Error::Locked { .. })), "{alone:?}");
+        for database in databases {
+            database.close().await.unwrap();
+        }
+        let _alone = Database::open(&path, OpenOptions::default()).await.unwrap();
+        let beside = Database::open(&path, shared()).await;
+        assert!(matches!(beside, Err(Error::Locked { .. })), "{beside:?}");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn processes_that_write_all_the_time_take_turns() {
+        const TURNS: usize = 90;
+        let folder = tempfile::tempdir().unwrap();
+        let databases = open_three(&folder.path().join("x.db")).await;
+        let taken = Arc::new(AtomicUsize::new(0));
+        // Two writers each, so that one always wants its turn when the other ends.
+        let writing = databases.into_iter().map(|database| {
+            let write = move |taken: Arc<AtomicUsize>, database: Database| async move {
+                let mut own = 0;
+                while taken.fetch_add(1, Ordering::SeqCst) < TURNS {
+                    let _turn = database.write_turn().await;
+                    let transaction = database.writer().begin_with("BEGIN IMMEDIATE").await;
+                    // Long against the pauses in which SQLite itself looks for a free lock.
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    transaction.unwrap().commit().await.unwrap();
+                    own += 1;
+                }
+                own
+            };
+            let taken = Arc::clone(&taken);
+            async move {
+                let (one, other) = tokio::join!(
+                    tokio::spawn(write(Arc::clone(&taken), database.clone())),
+                    tokio::spawn(write(taken, database)),
+                );
+                one.unwrap() + other.unwrap()
+            }
+        });
+        let turns = futures::future::join_all(writing).await;
+        assert_eq!(turns.iter().sum::<usize>(), TURNS);
+        assert!(turns.iter().all(|own| *own > TURNS / 6), "{turns:?}");
+    }
+
+    #[tokio::test]
+    async fn a_file_is_inspected_while_others_have_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        let alone = Database::open(&path, OpenOptions::default()).await.unwrap();
+        let patience = Duration::from_secs(3);
+        assert_eq!(Database::inspect(&path, patience).await.unwrap(), 0);
+        alone.close().await.unwrap();
+        std::fs::write(&path, "no database, whatever its name. ".repeat(200)).unwrap();
+        let damaged = Database::inspect(&path, patience).await;
+        assert!(matches!(damaged, Err(Error::Corrupt(_))), "{damaged:?}");
     }
 }

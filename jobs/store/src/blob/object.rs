@@ -4,7 +4,7 @@
 //! their end go to `incoming/<id>` first and are moved: nothing incomplete ever has a blob's key. On local files every
 //! write is a new file that is synced, renamed into place and followed by a sync of its folder.
 
-use std::{io, path::Path as FilePath, sync::Arc};
+use std::{io, path::Path as FilePath, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -30,6 +30,9 @@ const PARTS_AT_ONCE: usize = 2;
 /// Where streams go until their hash is known.
 const INCOMING: &str = "incoming";
 
+/// A stream to which nothing was written for this long is not being written any more.
+const LEFT_AFTER: Duration = Duration::from_hours(24);
+
 /// Blobs in an object store.
 #[derive(Debug, Clone)]
 pub struct ObjectBlobs {
@@ -45,15 +48,24 @@ impl ObjectBlobs {
     /// # Errors
     /// [`Error::Unavailable`] when the folder cannot be created or read, [`Error::Full`].
     pub fn local(folder: impl AsRef<FilePath>) -> Result<Self> {
-        let folder = folder.as_ref().to_path_buf();
+        Self::open(folder.as_ref(), Duration::ZERO)
+    }
+
+    /// As [`ObjectBlobs::local`], for a folder that other processes have open too: only what nobody has written to for a
+    /// day is taken for unfinished.
+    ///
+    /// # Errors
+    /// As [`ObjectBlobs::local`].
+    pub fn shared(folder: impl AsRef<FilePath>) -> Result<Self> {
+        Self::open(folder.as_ref(), LEFT_AFTER)
+    }
+
+    fn open(folder: &FilePath, left_after: Duration) -> Result<Self> {
         let place = folder.display().to_string();
         let io_error = |error: io::Error| io_error(&place, &error);
-        std::fs::create_dir_all(&folder).map_err(io_error)?;
-        match std::fs::remove_dir_all(folder.join(INCOMING)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io_error(error)),
-            Ok(()) | Err(_) => {}
-        }
-        let store = LocalFileSystem::new_with_prefix(&folder)
+        std::fs::create_dir_all(folder).map_err(io_error)?;
+        remove_left(&folder.join(INCOMING), left_after).map_err(io_error)?;
+        let store = LocalFileSystem::new_with_prefix(folder)
             .map_err(|error| store_error(&place, None, error))?
             .with_fsync(true)
             .with_automatic_cleanup(true);
@@ -193,6 +205,34 @@ impl Blobs for ObjectBlobs {
             .try_collect()
             .await
     }
+}
+
+/// Removes the files of a folder to which nothing was written for so long. Two processes may do it at once.
+fn remove_left(folder: &FilePath, after: Duration) -> io::Result<()> {
+    let unless_gone = |result: io::Result<()>| match result {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    };
+    if after.is_zero() {
+        return unless_gone(std::fs::remove_dir_all(folder));
+    }
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => return unless_gone(Err(error)),
+    };
+    for entry in entries {
+        let entry = entry?;
+        // A file that is gone by now, or from the future, is not left.
+        let age = entry
+            .metadata()
+            .and_then(|metadata| metadata.modified())
+            .ok()
+            .and_then(|written| written.elapsed().ok());
+        if age.is_some_and(|age| age > after) {
+            unless_gone(std::fs::remove_file(entry.path()))?;
+        }
+    }
+    Ok(())
 }
 
 fn key(hash: &BlobHash) -> Path {

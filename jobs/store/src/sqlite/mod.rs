@@ -5,7 +5,8 @@
 //! round trip to the connection's thread, one prepared statement, rows in key order.
 //!
 //! Vectors are searched in memory: the module `vectors` loads a tenant's vectors of one model at its first search and is kept
-//! current by what this store commits, which is everything, because one process owns the file.
+//! current by what this store commits, which is everything where one process owns the file; processes that share it tell
+//! each other what they commit, by rows in it.
 
 mod accept;
 mod chunks;

@@ -5,7 +5,7 @@ use sqlx::{Sqlite, SqliteConnection, Transaction};
 
 use super::{
     SqliteStore,
-    vectors::{VectorChange, WriteGuard},
+    vectors::{VectorChange, WriteGuard, shared},
 };
 use crate::Result;
 
@@ -27,9 +27,9 @@ impl Write<'_> {
         &mut self.transaction
     }
 
-    /// Tells whether any index is in memory, so that changes must be told.
+    /// Tells whether any index may be in memory, here or in a process that shares the file, so that changes must be told.
     pub(super) fn tracks_vectors(&self) -> bool {
-        self.guard.has_indexes()
+        self.guard.has_indexes() || self.store.database.is_shared()
     }
 
     /// Notes what searches must see once this is committed.
@@ -38,9 +38,15 @@ impl Write<'_> {
     }
 
     /// Makes everything durable, then visible to vector searches.
-    pub(super) async fn commit(self) -> Result<()> {
+    pub(super) async fn commit(mut self) -> Result<()> {
+        let is_shared = self.store.database.is_shared();
+        if is_shared {
+            shared::publish(&mut self.transaction, &self.changes).await?;
+        }
         self.transaction.commit().await?;
-        self.store.vectors.apply(&self.changes);
+        if !is_shared {
+            self.store.vectors.apply(&self.changes);
+        }
         Ok(())
     }
 }

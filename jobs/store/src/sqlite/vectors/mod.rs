@@ -4,14 +4,15 @@
 //! writers out just long enough to open a snapshot and to register the index, so every change is either in the snapshot
 //! or is queued for the index behind it. From then on a writer tells the index what it committed. The index narrows a
 //! search down to candidates that provably hold the answer; their exact scores come from the stored f32 values, in the
-//! statement that also leaves out what was deleted a moment ago.
+//! statement that also leaves out what was deleted a moment ago. Where other processes commit too, [`shared`] follows.
 
 mod index;
+pub(super) mod shared;
 
 use std::{
     cmp::Ordering,
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, atomic::AtomicI64},
 };
 
 use futures::TryStreamExt;
@@ -100,6 +101,8 @@ struct CachedIndex {
     /// Held while it loads, so that it loads once.
     loading: tokio::sync::Mutex<()>,
     state: RwLock<IndexState>,
+    /// The last of `vector_changes` that is in it, where the file is shared.
+    seen: AtomicI64,
 }
 
 #[derive(Debug, Default)]
@@ -123,6 +126,18 @@ impl CachedIndex {
 
     fn is_ready(&self) -> bool {
         matches!(*self.read(), IndexState::Ready(_))
+    }
+
+    fn apply<'a>(&self, changes: impl IntoIterator<Item = &'a VectorChange>) {
+        match &mut *self.write() {
+            IndexState::Empty => {}
+            IndexState::Loading(queue) => queue.extend(changes.into_iter().cloned()),
+            IndexState::Ready(index) => {
+                for change in changes {
+                    index.apply(change);
+                }
+            }
+        }
     }
 }
 
@@ -149,11 +164,7 @@ impl VectorCache {
                     ..
                 } => of == tenant && by == model,
             });
-            match &mut *index.write() {
-                IndexState::Empty => {}
-                IndexState::Loading(queue) => queue.extend(changes.cloned()),
-                IndexState::Ready(index) => changes.for_each(|change| index.apply(change)),
-            }
+            index.apply(changes);
         }
     }
 
@@ -225,7 +236,9 @@ impl SqliteStore {
             Some(_) => {}
         }
         let index = self.vectors.entry(tenant, model);
-        if !index.is_ready() {
+        if self.database.is_shared() {
+            self.follow(&index, tenant, model, dimension).await?;
+        } else if !index.is_ready() {
             let _loading = index.loading.lock().await;
             if !index.is_ready() {
                 self.load(&index, tenant, model, dimension).await?;
