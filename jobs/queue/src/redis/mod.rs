@@ -26,7 +26,7 @@ mod wake;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -107,6 +107,8 @@ struct Shared {
     leased: Mutex<HashMap<JobId, Arc<str>>>,
     wakers: Arc<Wakers>,
     doubts: Doubts,
+    /// The lease of the last fetch; before that, so long that it bounds nothing.
+    lease_ms: AtomicU64,
 }
 
 impl RedisBroker {
@@ -140,6 +142,7 @@ impl RedisBroker {
             queues: Queues::default(),
             leased: Mutex::default(),
             doubts: Doubts::default(),
+            lease_ms: AtomicU64::new(60_000),
         });
         Ok(Self {
             submitter: Submitter::new(Arc::clone(&shared)),
