@@ -140,6 +140,8 @@ CREATE TABLE job_scopes (
     concurrency INTEGER,
     rate_per_s  REAL,
     burst       INTEGER NOT NULL DEFAULT 0,
+    -- A tenant's share against the others'; 1 where there is none.
+    weight      INTEGER CHECK (weight BETWEEN 1 AND 100),
     PRIMARY KEY (scope, name)
 ) STRICT, WITHOUT ROWID;
 

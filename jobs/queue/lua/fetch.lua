@@ -93,6 +93,9 @@ local function take_room(lane, taken)
 end
 
 local out, noted, expiries, lanes_out, got = {}, {}, {}, {}, 0
+-- A job that left its lane and came back (cancelled or snoozed, then ready again; deleted, then submitted again) stands in
+-- it twice, and both places may be popped by one call.
+local leased_here = {}
 local expires_at = digits(now + lease)
 local FRESH = '\0\1\0\0' .. pack('<d', 1) -- no reason, first attempt, no crash, first epoch
 local begun = now_8 .. string.rep('\0', 8) .. worker
@@ -121,6 +124,9 @@ local function serve(lane, most)
         local texts = call('HMGET', k_state, unpack(ids))
         for n = 1, #ids do
             local id, spec = ids[n], specs[n]
+            if spec and leased_here[id] then
+                spec = nil
+            end
             if spec and not texts[n] and band(byte(spec, 13), TIMED) == 0 then
                 local text = concat({'R', sub(spec, 13, 13), FRESH, sub(spec, 1, 12), begun})
                 states[#states + 1] = id
@@ -133,6 +139,7 @@ local function serve(lane, most)
                 out[#out + 1] = pack('<I4', #spec)
                 out[#out + 1] = spec
                 events[#events + 1] = id .. 'R\1\0' .. sub(spec, 1, 4) .. '\0'
+                leased_here[id] = true
                 taken = taken + 1
             elseif spec then
                 local job = texts[n] and read_state(id, texts[n]) or read_fresh(id, spec)
@@ -152,6 +159,7 @@ local function serve(lane, most)
                         noted[#noted + 1] = id
                     end
                     note_event(job)
+                    leased_here[id] = true
                     taken = taken + 1
                 end
             end

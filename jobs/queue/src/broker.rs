@@ -15,6 +15,7 @@ use crate::{
     DeadReason, JobId, JobRecord, JobState, NewJob, Outcome, Result, WorkerId,
     job::{AttemptError, ErrorClass, Progress},
     outcome::JobError,
+    workers::WorkerInfo,
 };
 
 /// The largest number of jobs in one submit.
@@ -199,7 +200,7 @@ pub struct Rescued {
 }
 
 /// What pause and resume apply to.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "scope", content = "name", rename_all = "snake_case")]
 pub enum Scope {
     /// One queue.
@@ -229,6 +230,58 @@ impl Limits {
     pub fn weight(&self) -> u32 {
         self.weight.unwrap_or(1).clamp(1, 100)
     }
+}
+
+impl std::fmt::Display for Scope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (what, name) = match self {
+            Self::Queue(name) => ("queue", name),
+            Self::Kind(name) => ("kind", name),
+            Self::Tenant(name) => ("tenant", name),
+        };
+        write!(f, "{what} `{name}`")
+    }
+}
+
+/// What holds for one scope.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScopeRule {
+    /// For what.
+    #[serde(flatten)]
+    pub scope: Scope,
+    /// Nothing of it is fetched.
+    pub paused: bool,
+    /// Its limits.
+    pub limits: Limits,
+    /// When its rate allows the next start; `None` where it does now.
+    pub opens_at: Option<Timestamp>,
+}
+
+/// Where a ready job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placement {
+    /// Ready jobs of its queue that come before it: all of more urgent priority, and those before it in its lane (the same
+    /// priority, kind, schema version and tenant). Lanes of one priority take turns: jobs of others are not counted.
+    pub ahead: u64,
+    /// Whether that is a count; else an estimate, because too many stand before it.
+    pub exact: bool,
+}
+
+/// Ready jobs of one queue, kind, schema version and tenant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReadyJobs {
+    /// The queue.
+    pub queue: String,
+    /// The kind.
+    pub kind: String,
+    /// The version of the payload's schema.
+    pub schema_version: u32,
+    /// The tenant.
+    pub tenant: String,
+    /// How many, at least 1.
+    pub jobs: u64,
+    /// The moving average of the kind's run time; `None` where none has run.
+    pub run_ms_avg: Option<f64>,
 }
 
 /// Which jobs a list, a count or an operation by filter means. Empty fields mean "any".
@@ -376,11 +429,47 @@ pub trait Broker: Send + Sync + 'static {
     /// Makes an ended job run again, with fresh attempts, or one that waits for its time run now.
     async fn retry(&self, id: JobId) -> Result<JobRecord>;
 
+    /// Makes a job that is ready or waits for its time run at `until` and not before; an instant that has passed is due at
+    /// once. Attempts spent stay spent.
+    ///
+    /// # Errors
+    /// [`crate::Error::Conflict`] for a job that runs, has ended, or waits for another: that one decides.
+    async fn snooze(&self, id: JobId, until: Timestamp) -> Result<JobRecord>;
+
+    /// Deletes an ended job, as [`Broker::prune`] does when its retention is over. A unique key that outlives the job stays
+    /// taken.
+    ///
+    /// # Errors
+    /// [`crate::Error::Conflict`] for a job that has not ended.
+    async fn delete(&self, id: JobId) -> Result<()>;
+
+    /// Gives a dead job another payload, for its next [`Broker::retry`]: what it was submitted with could not end well. The
+    /// job stays dead. What tells repeated submits from others follows the payload.
+    ///
+    /// # Errors
+    /// [`crate::Error::Conflict`] for a job that is not dead, [`crate::Error::Invalid`] for a payload that is too large.
+    async fn set_payload(&self, id: JobId, payload: Value) -> Result<JobRecord>;
+
     /// Stops (`true`) or restarts (`false`) the fetching of a scope.
     async fn set_paused(&self, scope: Scope, paused: bool) -> Result<()>;
 
     /// Sets the limits of a scope; the default value removes them.
     async fn set_limits(&self, scope: Scope, limits: Limits) -> Result<()>;
+
+    /// Describes every scope with a pause or a limit, in the order of [`Scope`].
+    async fn scopes(&self) -> Result<Vec<ScopeRule>>;
+
+    /// Returns where a ready job stands in line; `None` for a job that is not ready. Looks at a bounded number of jobs.
+    async fn placement(&self, id: JobId) -> Result<Option<Placement>>;
+
+    /// Counts the ready jobs by queue, kind, schema version and tenant, in this order.
+    async fn ready(&self) -> Result<Vec<ReadyJobs>>;
+
+    /// Takes what a worker says of itself, and believes it for `ttl`; no time at all takes the worker out.
+    async fn report_worker(&self, info: &WorkerInfo, ttl: Duration) -> Result<()>;
+
+    /// Describes the workers whose last report is still believed, by name.
+    async fn workers(&self) -> Result<Vec<WorkerInfo>>;
 
     /// Returns a job.
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>>;

@@ -43,6 +43,18 @@ impl Error {
         matches!(self, Self::Unavailable(_))
     }
 
+    /// Returns a stable word for machines.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => "store.unavailable",
+            Self::Corrupt(_) => "store.corrupt",
+            Self::Locked { .. } => "store.locked",
+            Self::Invalid(_) => "job.invalid",
+            Self::NotFound(_) => "job.not_found",
+            Self::Conflict { .. } => "job.conflict",
+        }
+    }
+
     /// Returns the same error for another caller whose request went with the one that failed.
     pub(crate) fn repeat(&self) -> Self {
         match self {

@@ -11,7 +11,8 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    JobRecord, NewJob, Outcome,
+    Broker, Error, JobRecord, NewJob, Outcome, Result,
+    batch::{self, ChildOutcome},
     broker::LeaseRef,
     job::{Backoff, Priority, Progress},
 };
@@ -83,6 +84,17 @@ struct Shared {
     cancel: CancellationToken,
     shutdown: CancellationToken,
     report: Mutex<Report>,
+    source: Source,
+}
+
+/// Where the job came from, to ask for others.
+#[derive(Clone, Default)]
+struct Source(Option<Arc<dyn Broker>>);
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Source").field(&self.0.is_some()).finish()
+    }
 }
 
 /// What the handler has said since the last heartbeat, and what it says in all.
@@ -98,14 +110,48 @@ impl JobContext {
     /// Builds the context of one attempt. `cancel` fires on a cancel request, a lost lease or the soft time limit;
     /// `shutdown` when the worker wants its jobs to finish or to save a checkpoint.
     pub fn new(record: JobRecord, cancel: CancellationToken, shutdown: CancellationToken) -> Self {
+        Self::with_source(record, cancel, shutdown, Source::default())
+    }
+
+    /// As [`JobContext::new`], for a job of `broker`: then [`JobContext::children`] works.
+    pub fn on_broker(
+        record: JobRecord,
+        cancel: CancellationToken,
+        shutdown: CancellationToken,
+        broker: Arc<dyn Broker>,
+    ) -> Self {
+        Self::with_source(record, cancel, shutdown, Source(Some(broker)))
+    }
+
+    fn with_source(
+        record: JobRecord,
+        cancel: CancellationToken,
+        shutdown: CancellationToken,
+        source: Source,
+    ) -> Self {
         Self {
             shared: Arc::new(Shared {
                 record,
                 cancel,
                 shutdown,
                 report: Mutex::default(),
+                source,
             }),
         }
+    }
+
+    /// Returns what became of the jobs that this one waited for, at most `limit` of them; for the root of a
+    /// [batch](crate::batch), of its members.
+    ///
+    /// # Errors
+    /// Those of [`Broker::get`]; [`Error::Invalid`] for a context that was built without a broker.
+    pub async fn children(&self, limit: usize) -> Result<Vec<ChildOutcome>> {
+        let Source(Some(broker)) = &self.shared.source else {
+            return Err(Error::Invalid(
+                "this context has no broker to ask for other jobs".to_owned(),
+            ));
+        };
+        batch::children(&**broker, self.record(), limit).await
     }
 
     /// Returns the job as it was fetched.

@@ -8,9 +8,15 @@
 //! - **brokers**: [`sqlite`] — the contract on one SQLite file; [`memory`] — in the memory of one process, for tests;
 //!   [`redis`] — on Redis, Sentinel or Cluster;
 //!   [`ledger`] — any broker, remembered in SQL;
+//! - **inspection**: [`why`] — why a job does not run; [`workers`] — who there is to run it;
+//!   [`event_stream`] — what happens, as it happens;
+//! - **the clock**: [`schedule`] — jobs that are submitted at every tick;
+//! - **fan-out**: [`batch`] — many jobs, and one that runs when all have ended;
+//! - **operation**: [`operate`] — one thing done to every job of a filter; [`transfer`] — jobs as NDJSON;
 //! - **execution**: [`runtime`] — apalis hosts the handlers; leases are kept from a thread of
 //!   their own; outcomes are stored in batches until the broker has them.
 
+pub mod batch;
 pub mod broker;
 pub mod client;
 pub mod clock;
@@ -19,20 +25,26 @@ pub mod compat;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod error;
+pub mod event_stream;
 pub mod handler;
 pub mod id;
 pub mod job;
 pub mod ledger;
 pub mod memory;
+pub mod operate;
 pub mod options;
 pub mod outcome;
 pub mod redis;
 pub mod retry;
 mod rules;
 pub mod runtime;
+pub mod schedule;
 pub mod sqlite;
 pub mod state;
+pub mod transfer;
 mod wake;
+pub mod why;
+pub mod workers;
 
 pub use broker::Broker;
 pub use client::Client;

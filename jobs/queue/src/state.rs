@@ -168,7 +168,9 @@ pub enum Event {
     Cancel,
     /// Somebody asked for it to run again, or now.
     Retry,
-    /// Its retention is over: the row goes.
+    /// Somebody asked for it to wait until an instant.
+    Snooze,
+    /// Its retention is over, or somebody deleted it: the row goes.
     Prune,
 }
 
@@ -189,7 +191,8 @@ pub fn next(state: JobState, event: Event) -> Option<JobState> {
         (S::Ready, E::Fetch) => Some(S::Running),
         (S::Running, E::Complete) => Some(S::Completed),
         (S::Running, E::Fail) => Some(S::Retrying),
-        (S::Running | S::Waiting, E::Defer) => Some(S::Scheduled),
+        (S::Running | S::Waiting, E::Defer)
+        | (S::Scheduled | S::Ready | S::Retrying, E::Snooze) => Some(S::Scheduled),
         (S::Running, E::Kill) | (S::Scheduled | S::Waiting | S::Ready | S::Retrying, E::Expire) => {
             Some(S::Dead)
         }
@@ -205,7 +208,7 @@ pub fn next(state: JobState, event: Event) -> Option<JobState> {
 mod tests {
     use super::*;
 
-    const EVENTS: [Event; 13] = [
+    const EVENTS: [Event; 14] = [
         Event::Promote,
         Event::Unblock,
         Event::Fetch,
@@ -218,6 +221,7 @@ mod tests {
         Event::Expire,
         Event::Cancel,
         Event::Retry,
+        Event::Snooze,
         Event::Prune,
     ];
 

@@ -12,7 +12,7 @@ use graphmill_queue::{
 
 const DOC: &str = include_str!("../../../docs/job-lifecycle.md");
 
-const EVENTS: [(&str, Event); 13] = [
+const EVENTS: [(&str, Event); 14] = [
     ("promote", Event::Promote),
     ("unblock", Event::Unblock),
     ("fetch", Event::Fetch),
@@ -25,6 +25,7 @@ const EVENTS: [(&str, Event); 13] = [
     ("expire", Event::Expire),
     ("cancel", Event::Cancel),
     ("retry", Event::Retry),
+    ("snooze", Event::Snooze),
     ("prune", Event::Prune),
 ];
 

@@ -11,12 +11,15 @@
 )]
 
 pub mod control;
+pub mod fanning;
 pub mod fetching;
 pub mod finishing;
 pub mod inspecting;
 pub mod model;
+pub mod operating;
 pub mod submitting;
 pub mod time;
+pub mod watching;
 
 use std::{sync::Arc, time::Duration};
 
@@ -251,6 +254,23 @@ macro_rules! conformance_tests {
             control: dependencies_that_are_unknown_or_ended_count_as_settled,
             control: a_dependency_may_be_in_the_same_submit,
             control: a_dependant_with_a_time_ahead_is_scheduled,
+            operating: an_ended_job_is_deleted_and_counts_as_pruned,
+            operating: a_deleted_job_leaves_a_key_that_outlives_it,
+            operating: a_deleted_job_may_be_submitted_again_and_is_leased_once,
+            operating: a_snoozed_job_runs_at_its_new_time,
+            operating: a_job_that_left_its_place_and_came_back_is_leased_once,
+            operating: a_dead_job_gets_another_payload,
+            operating: an_operation_by_filter_reports_what_it_did,
+            operating: a_purge_empties_one_queue,
+            operating: what_was_exported_can_be_imported,
+            fanning: a_parent_learns_how_each_child_ended,
+            fanning: a_batch_calls_back_once_when_all_members_have_settled,
+            fanning: an_empty_batch_calls_back_at_once,
+            watching: scopes_are_described,
+            watching: a_ready_job_knows_its_place,
+            watching: ready_jobs_are_counted_by_what_a_worker_must_know,
+            watching: workers_are_believed_for_as_long_as_they_said,
+            watching: a_job_says_why_it_is_not_running,
             inspecting: lists_are_filtered_and_paged_newest_first,
             inspecting: a_bad_cursor_is_an_error,
             inspecting: queues_are_described,

@@ -10,9 +10,11 @@ use std::{
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde_json::Value;
 use tokio::sync::Mutex;
 
 use super::{
+    changes,
     contract::{Ledger, Reopen, Reopened, Settlement},
     entry::{EntryKey, StoredJob, write_spec},
     history,
@@ -25,9 +27,11 @@ use crate::{
     Broker, BrokerOptions, Error, JobId, JobRecord, JobState, NewJob, Result,
     broker::{
         Audit, FetchRequest, Finish, Finished, JobEvent, JobFilter, Lease, LeaseRef, Limits, Page,
-        QueueStats, Readmission, Renewal, Renewed, Rescued, Retention, Scope, Verdict,
+        Placement, QueueStats, Readmission, ReadyJobs, Renewal, Renewed, Rescued, Retention, Scope,
+        ScopeRule, Verdict,
     },
     clock::Clock,
+    workers::WorkerInfo,
 };
 
 /// How a ledger works.
@@ -391,12 +395,44 @@ impl Broker for LedgerBroker {
         retried
     }
 
+    async fn snooze(&self, id: JobId, until: Timestamp) -> Result<JobRecord> {
+        changes::snooze(&self.shared, id, until).await
+    }
+
+    async fn delete(&self, id: JobId) -> Result<()> {
+        changes::delete(&self.shared, id).await
+    }
+
+    async fn set_payload(&self, id: JobId, payload: Value) -> Result<JobRecord> {
+        changes::set_payload(&self.shared, id, payload).await
+    }
+
     async fn set_paused(&self, scope: Scope, paused: bool) -> Result<()> {
         self.shared.inner.set_paused(scope, paused).await
     }
 
     async fn set_limits(&self, scope: Scope, limits: Limits) -> Result<()> {
         self.shared.inner.set_limits(scope, limits).await
+    }
+
+    async fn scopes(&self) -> Result<Vec<ScopeRule>> {
+        self.shared.inner.scopes().await
+    }
+
+    async fn placement(&self, id: JobId) -> Result<Option<Placement>> {
+        self.shared.inner.placement(id).await
+    }
+
+    async fn ready(&self) -> Result<Vec<ReadyJobs>> {
+        self.shared.inner.ready().await
+    }
+
+    async fn report_worker(&self, info: &WorkerInfo, ttl: Duration) -> Result<()> {
+        self.shared.inner.report_worker(info, ttl).await
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerInfo>> {
+        self.shared.inner.workers().await
     }
 
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>> {

@@ -168,6 +168,13 @@ pub trait Ledger: Send + Sync + 'static {
     /// Makes an ended job live again.
     async fn reopen(&self, job: &Reopen, now: Timestamp) -> Result<Reopened>;
 
+    /// Deletes an ended job and counts it as pruned; `false` where there is none that has ended.
+    async fn delete(&self, id: JobId) -> Result<bool>;
+
+    /// Writes what a job now is: another payload, another instant to run at. Its unique key follows. `false` where there is
+    /// no such job.
+    async fn rewrite(&self, entry: &Entry) -> Result<bool>;
+
     /// Takes any epoch as newer from now on: the broker that counted them is gone.
     async fn forget_epochs(&self, ids: &[JobId]) -> Result<()>;
 

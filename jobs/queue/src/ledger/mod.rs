@@ -22,6 +22,7 @@
 
 mod audit;
 mod broker;
+mod changes;
 mod contract;
 mod entry;
 mod filter;

@@ -329,6 +329,48 @@ impl Ledger for SqliteLedger {
         .await
     }
 
+    async fn delete(&self, id: JobId) -> Result<bool> {
+        self.write(async |connection| {
+            let state: Option<String> = sqlx::query_scalar(
+                "DELETE FROM ledger_jobs WHERE id = ?1 AND state <> 'accepted' RETURNING state",
+            )
+            .bind(bytes(&id))
+            .fetch_optional(&mut *connection)
+            .await?;
+            if let Some(state) = &state {
+                sqlx::query("UPDATE ledger_keys SET ended_as = ?1 WHERE id = ?2")
+                    .bind(state)
+                    .bind(bytes(&id))
+                    .execute(&mut *connection)
+                    .await?;
+                sqlx::query("UPDATE ledger_totals SET pruned = pruned + 1")
+                    .execute(connection)
+                    .await?;
+            }
+            Ok((state.is_some(), true))
+        })
+        .await
+    }
+
+    async fn rewrite(&self, entry: &Entry) -> Result<bool> {
+        self.write(async |connection| {
+            let done =
+                sqlx::query("UPDATE ledger_jobs SET spec = ?2, body_hash = ?3 WHERE id = ?1")
+                    .bind(bytes(&entry.id))
+                    .bind(&entry.spec)
+                    .bind(entry.body_hash)
+                    .execute(&mut *connection)
+                    .await?;
+            sqlx::query("UPDATE ledger_keys SET body_hash = ?2 WHERE id = ?1")
+                .bind(bytes(&entry.id))
+                .bind(entry.body_hash)
+                .execute(connection)
+                .await?;
+            Ok((done.rows_affected() > 0, true))
+        })
+        .await
+    }
+
     async fn forget_epochs(&self, ids: &[JobId]) -> Result<()> {
         self.write(async |connection| {
             sqlx::query("UPDATE ledger_jobs SET epoch = 0, finished_at = NULL WHERE state = 'accepted' AND id IN (SELECT unhex(value) FROM json_each(?1))")

@@ -1,5 +1,8 @@
 //! What people ask for: cancel, retry, pause, limits.
 
+use jiff::Timestamp;
+use serde_json::Value;
+
 use super::core::Core;
 use crate::{
     Error, JobId, JobRecord, Result,
@@ -33,6 +36,33 @@ impl Core {
             self.waiting.forget(row.seq);
         }
         self.put(row, now);
+        self.record(id)
+    }
+
+    /// See [`crate::Broker::snooze`].
+    pub(super) fn snooze(&mut self, id: JobId, until: Timestamp) -> Result<JobRecord> {
+        let now = self.now();
+        let mut row = self.jobs.row(id).ok_or(Error::NotFound(id))?;
+        rules::control::snooze(&mut row, until.as_millisecond(), now)?;
+        self.put(row, now);
+        self.record(id)
+    }
+
+    /// See [`crate::Broker::delete`].
+    pub(super) fn delete_one(&mut self, id: JobId) -> Result<()> {
+        let row = self.jobs.row(id).ok_or(Error::NotFound(id))?;
+        rules::control::check_delete(id, row.state)?;
+        self.delete(row.seq);
+        Ok(())
+    }
+
+    /// See [`crate::Broker::set_payload`].
+    pub(super) fn set_payload(&mut self, id: JobId, payload: Value) -> Result<JobRecord> {
+        let mut row = self.jobs.row(id).ok_or(Error::NotFound(id))?;
+        let text = rules::control::check_new_payload(id, row.state, &payload, &self.options)?;
+        row.body_hash = rules::check::body_hash_text(&row.kind, &text);
+        self.keys.changed_body(&row);
+        self.jobs.put_with_payload(row, payload);
         self.record(id)
     }
 

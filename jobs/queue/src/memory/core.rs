@@ -9,6 +9,7 @@ use std::{
     sync::Arc,
 };
 
+use jiff::Timestamp;
 use rand::{SeedableRng, rngs::StdRng};
 
 use super::{events::Events, jobs::Jobs, keys::Keys, waiting::Waiting};
@@ -17,6 +18,7 @@ use crate::{
     clock::Clock,
     options::BrokerOptions,
     rules::{self, row::JobRow, scopes::Scopes},
+    workers::WorkerTable,
 };
 
 /// The state of a broker.
@@ -24,6 +26,7 @@ use crate::{
 pub(super) struct Core {
     clock: Arc<dyn Clock>,
     pub(super) options: BrokerOptions,
+    pub(super) workers: WorkerTable,
     pub(super) random: StdRng,
     pub(super) jobs: Jobs,
     pub(super) keys: Keys,
@@ -53,6 +56,7 @@ impl Core {
         Self {
             clock,
             options,
+            workers: WorkerTable::default(),
             random: StdRng::from_os_rng(),
             jobs: Jobs::default(),
             keys: Keys::default(),
@@ -71,6 +75,11 @@ impl Core {
     /// Returns the verb's instant, ms since 1970.
     pub(super) fn now(&self) -> i64 {
         self.clock.now().as_millisecond()
+    }
+
+    /// Returns the verb's instant.
+    pub(super) fn instant(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Puts a changed row back.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{core::Core, jobs::Stored};
 use crate::{
     JobId, JobRecord, JobState, Result,
-    broker::{Audit, JobFilter, Page, QueueStats, Scope},
+    broker::{Audit, JobFilter, Page, QueueStats, ReadyJobs, Scope},
     rules::{
         page::{page_limit, read_cursor, with_zeros},
         row::instant,
@@ -95,6 +95,32 @@ impl Core {
             }
         });
         stats.collect()
+    }
+
+    /// See [`crate::Broker::ready`].
+    pub(super) fn ready(&self) -> Vec<ReadyJobs> {
+        let mut ready: Vec<_> = self
+            .jobs
+            .lanes
+            .iter()
+            .filter(|lane| lane.count(JobState::Ready) > 0)
+            .map(|lane| ReadyJobs {
+                queue: lane.queue.clone(),
+                kind: lane.kind.clone(),
+                schema_version: lane.schema_version,
+                tenant: lane.tenant.clone(),
+                jobs: lane.count(JobState::Ready),
+                run_ms_avg: self.run_times.get(&lane.kind).map(|time| time.average_ms),
+            })
+            .collect();
+        ready.sort_by(|a, b| {
+            let key = |jobs: &ReadyJobs| {
+                let ReadyJobs { queue, kind, .. } = jobs.clone();
+                (queue, kind, jobs.schema_version, jobs.tenant.clone())
+            };
+            key(a).cmp(&key(b))
+        });
+        ready
     }
 
     /// See [`crate::Broker::audit`].

@@ -2,8 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
 
+use serde_json::Value;
+
 use super::lanes::Lanes;
-use crate::{JobId, JobState, NewJob, rules::row::JobRow};
+use crate::{JobId, JobState, NewJob, broker::Placement, rules::row::JobRow};
+
+/// Jobs that are counted on the way to one's place; what is above is an estimate.
+const MAX_COUNTED: usize = 100_000;
 
 /// A job: its row, what was submitted, and where it is counted.
 #[derive(Debug)]
@@ -81,6 +86,26 @@ impl Jobs {
         job.row = row;
         self.index(&job);
         self.by_seq.insert(seq, job);
+    }
+
+    /// Puts a row back whose job has another payload.
+    pub(super) fn put_with_payload(&mut self, row: JobRow, payload: Value) {
+        if let Some(job) = self.by_seq.get_mut(&row.seq) {
+            job.spec.payload = payload;
+        }
+        self.put(row);
+    }
+
+    /// Returns where a ready job stands.
+    pub(super) fn placement(&self, id: JobId) -> Option<Placement> {
+        let job = self.by_id(id)?;
+        let row = &job.row;
+        if row.state != JobState::Ready {
+            return None;
+        }
+        let place = (job.spec.priority, row.run_at, row.seq);
+        let (ahead, exact) = self.lanes.ahead(job.lane, place, MAX_COUNTED);
+        Some(Placement { ahead, exact })
     }
 
     /// Deletes a job.

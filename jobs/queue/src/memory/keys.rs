@@ -76,6 +76,16 @@ impl Keys {
         }
     }
 
+    /// Takes over the body of a job that holds its key.
+    pub(super) fn changed_body(&mut self, row: &JobRow) {
+        if let Some(key) = key_of(row)
+            && let Some(holder) = self.holders.get_mut(&key)
+            && holder.id == row.id
+        {
+            holder.body_hash.clone_from(&row.body_hash);
+        }
+    }
+
     /// Forgets at most `limit` keys that have expired.
     pub(super) fn prune(&mut self, now: i64, limit: usize) {
         for _ in 0..limit {

@@ -4,7 +4,10 @@
 //! skips lanes and never looks at jobs that it may not have. A lane stays when it is empty: it costs a name, and it
 //! remembers that its queue has had jobs.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ops::Bound,
+};
 
 use crate::{
     JobState, NewJob, Priority,
@@ -134,6 +137,27 @@ impl Lanes {
     pub(super) fn with_ready(&self, queue: &str) -> impl Iterator<Item = &Lane> {
         let lanes = self.ready.get(queue).into_iter().flatten();
         lanes.map(|lane| &self.all[*lane])
+    }
+
+    /// Returns how many ready jobs come before one, looking at no more than `most` of a lane; `false` for an estimate.
+    pub(super) fn ahead(
+        &self,
+        index: usize,
+        (priority, run_at, seq): Place,
+        most: usize,
+    ) -> (u64, bool) {
+        let first = (priority, i64::MIN, i64::MIN);
+        let count = |lane: &Lane, range: (Bound<Place>, Bound<Place>)| {
+            lane.ready.range(range).take(most).count()
+        };
+        let own = &self.all[index];
+        let place = Bound::Excluded((priority, run_at, seq));
+        let mut counts = vec![count(own, (Bound::Included(first), place))];
+        for lane in self.with_ready(&own.queue) {
+            counts.push(count(lane, (Bound::Unbounded, Bound::Excluded(first))));
+        }
+        let exact = counts.iter().all(|count| *count < most);
+        (counts.into_iter().sum::<usize>() as u64, exact)
     }
 
     /// Returns every lane.

@@ -91,18 +91,21 @@ use std::{
 };
 
 use async_trait::async_trait;
+use jiff::Timestamp;
+use serde_json::Value;
 
 use self::core::Core;
 use crate::{
     Broker, Error, JobId, JobRecord, JobState, NewJob, Result,
     broker::{
-        Audit, FetchRequest, Finish, Finished, JobEvent, JobFilter, Lease, Limits, Page,
-        QueueStats, Renewal, Renewed, Rescued, Retention, Scope, Verdict,
+        Audit, FetchRequest, Finish, Finished, JobEvent, JobFilter, Lease, Limits, Page, Placement,
+        QueueStats, ReadyJobs, Renewal, Renewed, Rescued, Retention, Scope, ScopeRule, Verdict,
     },
     clock::Clock,
     options::BrokerOptions,
     rules::submit::check_all,
     wake::Wakers,
+    workers::WorkerInfo,
 };
 
 /// A [`Broker`] in memory.
@@ -187,6 +190,18 @@ impl Broker for MemoryBroker {
         self.change(|core| core.retry(id))
     }
 
+    async fn snooze(&self, id: JobId, until: Timestamp) -> Result<JobRecord> {
+        self.change(|core| core.snooze(id, until))
+    }
+
+    async fn delete(&self, id: JobId) -> Result<()> {
+        self.change(|core| core.delete_one(id))
+    }
+
+    async fn set_payload(&self, id: JobId, payload: Value) -> Result<JobRecord> {
+        self.change(|core| core.set_payload(id, payload))
+    }
+
     async fn set_paused(&self, scope: Scope, paused: bool) -> Result<()> {
         self.lock()?.set_paused(scope, paused);
         self.wakers.wake_all();
@@ -197,6 +212,30 @@ impl Broker for MemoryBroker {
         self.lock()?.set_limits(scope, limits)?;
         self.wakers.wake_all();
         Ok(())
+    }
+
+    async fn scopes(&self) -> Result<Vec<ScopeRule>> {
+        let core = self.lock()?;
+        Ok(core.scopes.describe(core.now()))
+    }
+
+    async fn placement(&self, id: JobId) -> Result<Option<Placement>> {
+        Ok(self.lock()?.jobs.placement(id))
+    }
+
+    async fn ready(&self) -> Result<Vec<ReadyJobs>> {
+        Ok(self.lock()?.ready())
+    }
+
+    async fn report_worker(&self, info: &WorkerInfo, ttl: Duration) -> Result<()> {
+        let core = self.lock()?;
+        core.workers.report(info, ttl, core.instant());
+        Ok(())
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerInfo>> {
+        let core = self.lock()?;
+        Ok(core.workers.list(core.instant()))
     }
 
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>> {

@@ -63,7 +63,8 @@ impl Core {
         pruned
     }
 
-    fn delete(&mut self, seq: i64) {
+    /// Deletes an ended job, and counts that.
+    pub(super) fn delete(&mut self, seq: i64) {
         self.waiting.forget(seq);
         if let Some(row) = self.jobs.remove(seq) {
             self.keys.deleted(&row);

@@ -277,7 +277,7 @@ impl<'a> Reader<'a> {
         Ok(u32::from_le_bytes(self.array()?))
     }
 
-    fn ms(&mut self) -> Result<i64> {
+    pub(super) fn ms(&mut self) -> Result<i64> {
         Ok(f64::from_le_bytes(self.array()?) as i64)
     }
 

@@ -1,8 +1,9 @@
 //! What people ask for.
 
+use jiff::Timestamp;
 use redis::Value;
 
-use super::{Shared, codec, keys, reply, scripts};
+use super::{Shared, codec, keys, reply, scripts, scripts::Script};
 use crate::{
     Error, JobId, JobRecord, Result,
     broker::{Limits, Scope},
@@ -53,6 +54,57 @@ impl Shared {
         }
         check_letter(id, &letter, "retry")?;
         self.get(id).await?.ok_or(Error::NotFound(id))
+    }
+
+    /// See [`crate::Broker::snooze`].
+    pub(super) async fn snooze(&self, id: JobId, until: Timestamp) -> Result<JobRecord> {
+        let until = until.as_millisecond().to_string();
+        self.act(id, &scripts::SNOOZE, "snooze", &[until.as_bytes()])
+            .await?;
+        self.get(id).await?.ok_or(Error::NotFound(id))
+    }
+
+    /// See [`crate::Broker::delete`].
+    pub(super) async fn delete(&self, id: JobId) -> Result<()> {
+        self.act(id, &scripts::DELETE, "delete", &[]).await
+    }
+
+    /// See [`crate::Broker::set_payload`].
+    pub(super) async fn set_payload(
+        &self,
+        id: JobId,
+        payload: &serde_json::Value,
+    ) -> Result<JobRecord> {
+        let job = self.get(id).await?.ok_or(Error::NotFound(id))?;
+        let payload = crate::rules::control::new_payload(payload, &self.options)?;
+        let field = codec::unique_field(&job.spec);
+        let hash = crate::rules::check::body_hash(&job.spec.kind, &payload);
+        let more = [
+            payload.as_bytes(),
+            field.as_ref().map_or(&[], <[u8; 16]>::as_slice),
+            &codec::first_16(hash),
+        ];
+        self.act(id, &scripts::PAYLOAD, "set_payload", &more)
+            .await?;
+        self.get(id).await?.ok_or(Error::NotFound(id))
+    }
+
+    /// Runs a script on one job that answers with its state.
+    async fn act(
+        &self,
+        id: JobId,
+        script: &Script,
+        verb: &'static str,
+        more: &[&[u8]],
+    ) -> Result<()> {
+        let queue = self.queue_of(id).await?.ok_or(Error::NotFound(id))?;
+        let mut arguments = self.arguments();
+        arguments.push(id.as_uuid().as_bytes());
+        for argument in more {
+            arguments.push(argument);
+        }
+        let answer = self.link.eval(script, &queue, &arguments, true).await?;
+        check_letter(id, &reply::text(answer)?, verb)
     }
 
     /// See [`crate::Broker::set_paused`].

@@ -18,12 +18,20 @@ use crate::{
 /// What `stats.lua` says of a queue.
 pub(super) struct Stats {
     /// Jobs by state and lane.
-    counts: Vec<(JobState, u32, u64)>,
-    lanes: HashMap<u32, codec::Lane>,
+    pub(super) counts: Vec<(JobState, u32, u64)>,
+    pub(super) lanes: HashMap<u32, codec::Lane>,
     meta: HashMap<String, String>,
     oldest_ms: Option<i64>,
     rule: Option<String>,
     present: u64,
+}
+
+impl Stats {
+    /// Returns the moving average of a kind's run time, where one has run.
+    pub(super) fn run_ms_avg(&self, kind: &str) -> Option<f64> {
+        let text = self.meta.get(&format!("run:{kind}"))?;
+        text.split(' ').next()?.parse().ok()
+    }
 }
 
 impl Shared {
@@ -195,10 +203,9 @@ fn describe(queue: String, stats: &Stats) -> Result<QueueStats> {
         *counts.entry(*state).or_default() += count;
         if *state == JobState::Ready
             && let Some(lane) = stats.lanes.get(lane)
-            && let Some(average) = stats.meta.get(&format!("run:{}", lane.kind))
+            && let Some(average) = stats.run_ms_avg(&lane.kind)
         {
-            let average = average.split(' ').next().unwrap_or_default();
-            backlog_ms += average.parse::<f64>().unwrap_or_default() * *count as f64;
+            backlog_ms += average * *count as f64;
         }
     }
     let (paused, limits) = match &stats.rule {

@@ -1,8 +1,8 @@
 //! The keys of a queue: the one place where a key is spelled. What each holds is written above the scripts in `lua/`.
 //!
-//! `<prefix>:{<queue>}:<name>`: the braces make Redis Cluster keep all keys of a queue in one slot. Three keys belong to
-//! the installation and not to a queue: the set of queues, the pauses and limits that new queues take over, and how far
-//! events were read.
+//! `<prefix>:{<queue>}:<name>`: the braces make Redis Cluster keep all keys of a queue in one slot. Four keys belong to
+//! the installation and not to a queue: the set of queues, the pauses and limits that new queues take over, how far events
+//! were read, and the workers.
 
 /// Names of the keys of one queue, as the scripts call them.
 pub(super) const NAMES: [&str; 30] = [
@@ -60,6 +60,11 @@ pub(super) fn rules_key(prefix: &str) -> String {
 /// The ms before which events were read.
 pub(super) fn horizon_key(prefix: &str) -> String {
     format!("{prefix}:horizon")
+}
+
+/// HASH of the workers and what they say of themselves.
+pub(super) fn workers_key(prefix: &str) -> String {
+    format!("{prefix}:workers")
 }
 
 /// Says why a queue's name cannot be part of a key.

@@ -288,6 +288,7 @@ impl Link {
         for name in &script.keys {
             command.arg(match *name {
                 "horizon" => keys::horizon_key(self.prefix()),
+                "workers" => keys::workers_key(self.prefix()),
                 name => self.key(queue, name),
             });
         }

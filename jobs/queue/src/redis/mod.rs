@@ -23,6 +23,7 @@ mod submit;
 mod submitter;
 mod sweep;
 mod wake;
+mod watch;
 
 use std::{
     collections::HashMap,
@@ -31,6 +32,8 @@ use std::{
 };
 
 use async_trait::async_trait;
+use jiff::Timestamp;
+use serde_json::Value;
 
 use self::{
     address::Address,
@@ -43,11 +46,13 @@ use self::{
 use crate::{
     Broker, JobId, JobRecord, JobState, NewJob, Result,
     broker::{
-        Audit, FetchRequest, Finish, Finished, JobEvent, JobFilter, Lease, Limits, Page,
-        QueueStats, Readmission, Renewal, Renewed, Rescued, Retention, Scope, Verdict,
+        Audit, FetchRequest, Finish, Finished, JobEvent, JobFilter, Lease, Limits, Page, Placement,
+        QueueStats, Readmission, ReadyJobs, Renewal, Renewed, Rescued, Retention, Scope, ScopeRule,
+        Verdict,
     },
     clock::Clock,
     options::BrokerOptions,
+    workers::WorkerInfo,
 };
 
 /// Entries that one script may touch.
@@ -243,12 +248,44 @@ impl Broker for RedisBroker {
         self.shared.retry(id).await
     }
 
+    async fn snooze(&self, id: JobId, until: Timestamp) -> Result<JobRecord> {
+        self.shared.snooze(id, until).await
+    }
+
+    async fn delete(&self, id: JobId) -> Result<()> {
+        self.shared.delete(id).await
+    }
+
+    async fn set_payload(&self, id: JobId, payload: Value) -> Result<JobRecord> {
+        self.shared.set_payload(id, &payload).await
+    }
+
     async fn set_paused(&self, scope: Scope, paused: bool) -> Result<()> {
         self.shared.set_paused(&scope, paused).await
     }
 
     async fn set_limits(&self, scope: Scope, limits: Limits) -> Result<()> {
         self.shared.set_limits(&scope, limits).await
+    }
+
+    async fn scopes(&self) -> Result<Vec<ScopeRule>> {
+        self.shared.scopes().await
+    }
+
+    async fn placement(&self, id: JobId) -> Result<Option<Placement>> {
+        self.shared.placement(id).await
+    }
+
+    async fn ready(&self) -> Result<Vec<ReadyJobs>> {
+        self.shared.ready().await
+    }
+
+    async fn report_worker(&self, info: &WorkerInfo, ttl: Duration) -> Result<()> {
+        self.shared.report_worker(info, ttl).await
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerInfo>> {
+        self.shared.workers().await
     }
 
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>> {

@@ -45,6 +45,9 @@ scripts! {
     RESCUE = "rescue",
     CANCEL = "cancel",
     RETRY = "retry",
+    SNOOZE = "snooze",
+    DELETE = "delete",
+    PAYLOAD = "payload",
     PRUNE = "prune",
     GET = "get",
     STATS = "stats",
@@ -55,6 +58,10 @@ scripts! {
     WATCH = "watch",
     PENDING = "pending",
     HORIZON = "horizon",
+    SCOPES = "scopes",
+    PLACEMENT = "placement",
+    REPORT = "report",
+    WORKERS = "workers",
 }
 
 impl Script {

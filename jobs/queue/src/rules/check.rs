@@ -1,5 +1,7 @@
 //! Checks a job by itself, and serialises it.
 
+use serde_json::Value;
+
 use crate::{NewJob, broker::Verdict, options::BrokerOptions};
 
 /// The limits of a job's fields that no setting changes.
@@ -71,7 +73,12 @@ pub(crate) fn check(job: &NewJob, options: &BrokerOptions) -> Result<String, Ver
             job.depends_on.len()
         )));
     }
-    let payload = serde_json::to_string(&job.payload).map_err(|error| unserialisable(&error))?;
+    check_payload(&job.payload, options)
+}
+
+/// Checks a payload's size. Returns it as JSON.
+pub(crate) fn check_payload(payload: &Value, options: &BrokerOptions) -> Result<String, Verdict> {
+    let payload = serde_json::to_string(payload).map_err(|error| unserialisable(&error))?;
     if payload.len() > options.max_payload_bytes {
         return Err(Verdict::Rejected {
             code: "job.payload_too_large".to_owned(),
@@ -98,12 +105,17 @@ pub(crate) fn body_hash(kind: &str, payload: &str) -> blake3::Hash {
     body.finalize()
 }
 
+/// The body hash as rows keep it.
+pub(crate) fn body_hash_text(kind: &str, payload: &str) -> String {
+    body_hash(kind, payload).to_hex()[..32].to_owned()
+}
+
 /// Checks and serialises one job.
 pub(crate) fn prepare(job: NewJob, options: &BrokerOptions) -> Result<Prepared, Verdict> {
     let payload = check(&job, options)?;
     Ok(Prepared {
         spec: serde_json::to_string(&job).map_err(|error| unserialisable(&error))?,
-        body_hash: body_hash(&job.kind, &payload).to_hex()[..32].to_owned(),
+        body_hash: body_hash_text(&job.kind, &payload),
         job,
     })
 }

@@ -1,7 +1,13 @@
 //! What people ask for.
 
-use super::row::JobRow;
-use crate::{Error, JobState, Result, broker::Limits, state::Event};
+use serde_json::Value;
+
+use super::{check::check_payload, row::JobRow};
+use crate::{
+    BrokerOptions, Error, JobId, JobState, Result,
+    broker::{Limits, Verdict},
+    state::{Event, next},
+};
 
 /// Ends a job that waits; asks the handler of one that runs. See [`crate::Broker::cancel`].
 ///
@@ -46,6 +52,60 @@ fn start_afresh(row: &mut JobRow) {
     row.expires_at = None;
     row.deadline = None;
     row.kill_at = None;
+}
+
+/// Makes a job wait until `until`, ms. See [`crate::Broker::snooze`].
+///
+/// # Errors
+/// [`Error::Conflict`] where it runs, has ended, or waits for another job.
+pub(crate) fn snooze(row: &mut JobRow, until: i64, now: i64) -> Result<()> {
+    row.enter(Event::Snooze, now, "snooze")?;
+    row.run_at = until.max(now);
+    Ok(())
+}
+
+/// Says whether a job in this state may be deleted.
+///
+/// # Errors
+/// [`Error::Conflict`] where it has not ended.
+pub(crate) fn check_delete(id: JobId, state: JobState) -> Result<()> {
+    match next(state, Event::Prune) {
+        Some(_) => Ok(()),
+        None => Err(conflict(id, state, "delete")),
+    }
+}
+
+/// Says whether a job in this state may get another payload, and returns that as JSON.
+///
+/// # Errors
+/// [`Error::Conflict`] where it is not dead, [`Error::Invalid`] where the payload is too large.
+pub(crate) fn check_new_payload(
+    id: JobId,
+    state: JobState,
+    payload: &Value,
+    options: &BrokerOptions,
+) -> Result<String> {
+    if state != JobState::Dead {
+        return Err(conflict(id, state, "set_payload"));
+    }
+    new_payload(payload, options)
+}
+
+/// Returns a payload as JSON.
+///
+/// # Errors
+/// [`Error::Invalid`] where it is too large.
+pub(crate) fn new_payload(payload: &Value, options: &BrokerOptions) -> Result<String> {
+    check_payload(payload, options).map_err(|verdict| {
+        Error::Invalid(match verdict {
+            Verdict::Rejected { message, .. } => message,
+            other => format!("payload is refused: {other:?}"),
+        })
+    })
+}
+
+fn conflict(id: JobId, state: JobState, verb: &'static str) -> Error {
+    Error::Conflict { id, state, verb }
 }
 
 /// Returns the key that an ended job has given away; it may only come back where nobody else has it.

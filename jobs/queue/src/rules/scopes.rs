@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::broker::{Limits, Scope};
+use super::row::instant;
+use crate::broker::{Limits, Scope, ScopeRule};
 
 /// What holds for one scope.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +21,15 @@ struct Bucket {
 }
 
 impl Rule {
+    /// Returns when the bucket has its next token, where it has none now.
+    fn opens_at(&self, now: i64) -> Option<i64> {
+        let rate = self.limits.rate_per_s?;
+        let mut filled = self.clone();
+        filled.refill(now);
+        let missing = 1.0 - filled.bucket.tokens;
+        (missing > 0.0).then(|| now + (missing / rate * 1e3).ceil() as i64)
+    }
+
     fn refill(&mut self, now: i64) {
         let rate = self.limits.rate_per_s.unwrap_or(0.0);
         let elapsed_s = (now - self.bucket.refilled_at).max(0) as f64 / 1e3;
@@ -48,8 +58,9 @@ impl Scopes {
     /// Sets what holds for a scope; nothing removes it. A bucket keeps its level where there was a rate before.
     pub(crate) fn set(&mut self, scope: Scope, paused: bool, limits: Limits, now: i64) {
         let before = self.rules.remove(&scope);
-        // Without one of the two, the burst says nothing either.
-        let unlimited = limits.concurrency.is_none() && limits.rate_per_s.is_none();
+        // Without one of these, the burst says nothing either.
+        let unlimited =
+            limits.concurrency.is_none() && limits.rate_per_s.is_none() && limits.weight.is_none();
         if !paused && unlimited {
             return;
         }
@@ -90,6 +101,22 @@ impl Scopes {
             .map_or((false, Limits::default()), |rule| {
                 (rule.paused, rule.limits)
             })
+    }
+
+    /// Describes every scope, in order.
+    pub(crate) fn describe(&self, now: i64) -> Vec<ScopeRule> {
+        let mut rules: Vec<_> = self
+            .rules
+            .iter()
+            .map(|(scope, rule)| ScopeRule {
+                scope: scope.clone(),
+                paused: rule.paused,
+                limits: rule.limits,
+                opens_at: rule.opens_at(now).map(instant),
+            })
+            .collect();
+        rules.sort_by(|a, b| a.scope.cmp(&b.scope));
+        rules
     }
 
     /// Returns the scopes whose running jobs must be counted.

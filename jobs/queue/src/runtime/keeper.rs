@@ -7,7 +7,7 @@ use std::{sync::Arc, thread::JoinHandle, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{backoff::Failures, inflight::Inflight, observer::Observer};
+use super::{backoff::Failures, inflight::Inflight, observer::Observer, presence::Presence};
 use crate::Broker;
 
 /// A running keeper.
@@ -32,6 +32,7 @@ impl Keeper {
         inflight: Inflight,
         options: KeeperOptions,
         observer: Arc<dyn Observer>,
+        presence: Presence,
     ) -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -43,7 +44,8 @@ impl Keeper {
             .spawn(move || {
                 runtime.block_on(async {
                     let keep = keep(&*broker, &inflight, &options, &*observer);
-                    stopped.run_until_cancelled(keep).await;
+                    let both = futures::future::join(keep, presence.run());
+                    stopped.run_until_cancelled(both).await;
                 });
             })?;
         Ok(Self {

@@ -15,7 +15,8 @@
 //!   turns every way to end into one [`crate::broker::AttemptEnd`].
 //! - `keeper` renews all leases in one call from a thread with its own runtime, so that handlers which block every
 //!   thread of the main runtime keep theirs; it carries progress and checkpoints, and fires cancel tokens.
-//! - [`maintenance`] promotes, rescues and prunes.
+//! - `presence` tells the broker from the same thread who this worker is and what it can run;
+//! - [`maintenance`] promotes, rescues and prunes; `unknown` raises an alarm for jobs that no worker can run.
 //!
 //! A lease is kept until its end is stored. When the process dies, leases run out and other workers take the jobs; when
 //! it is asked to stop, handlers get time to finish, and the rest goes back without a charge.
@@ -28,9 +29,11 @@ mod layers;
 mod liveness;
 pub mod maintenance;
 mod observer;
+mod presence;
 mod pump;
 mod registry;
 mod source;
+mod unknown;
 mod worker;
 
 pub use self::{

@@ -17,6 +17,12 @@ pub trait Observer: Send + Sync + 'static {
         let _ = job;
     }
 
+    /// Jobs are ready that no live worker knows the kind of, or this version of it, and have been for a while. Told again
+    /// and again for as long as that holds.
+    fn unknown_kind(&self, queue: &str, kind: &str, schema_version: u32, jobs: u64) {
+        let _ = (queue, kind, schema_version, jobs);
+    }
+
     /// A call to the broker failed and will be repeated.
     fn broker_failed(&self, verb: &str) {
         let _ = verb;

@@ -141,7 +141,12 @@ impl Pump {
     /// Hands jobs to apalis. After the shutdown they go back at once instead, and so do suspects but one.
     async fn start(&mut self, leases: Vec<Lease>, ends: &mut Vec<Ended>) {
         for lease in leases {
-            let job = JobContext::new(lease.job, CancellationToken::new(), self.shutdown.clone());
+            let job = JobContext::on_broker(
+                lease.job,
+                CancellationToken::new(),
+                self.shutdown.clone(),
+                Arc::clone(&self.broker),
+            );
             self.inflight.add(&job);
             let suspect = job.record().crashes >= SUSPECT_CRASHES;
             let refused = if self.shutdown.is_cancelled() || (suspect && self.suspect.is_some()) {

@@ -19,11 +19,13 @@ use super::{
     liveness::Liveness,
     maintenance,
     observer::{NoObserver, Observer},
+    presence::Presence,
     pump::{Pump, Pumped},
     registry::{HandlerService, Registry},
     source::JobSource,
+    unknown,
 };
-use crate::{Broker, Job, JobId, WorkerId};
+use crate::{Broker, Job, JobId, WorkerId, batch};
 
 /// How a worker treats its jobs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -196,7 +198,7 @@ impl<C: Clone + Send + Sync + 'static> WorkerBuilder<C> {
     /// # Errors
     /// [`RuntimeError::Invalid`]: no queue, no kind, a kind twice, a queue without slots, or a heartbeat that is more
     /// than a third of the lease.
-    pub fn build(self) -> Result<Worker<C>, RuntimeError> {
+    pub fn build(mut self) -> Result<Worker<C>, RuntimeError> {
         let invalid = |message: String| Err(RuntimeError::Invalid(message));
         if let Some(kind) = self.twice.first() {
             return invalid(format!("kind `{kind}` is registered twice"));
@@ -204,6 +206,8 @@ impl<C: Clone + Send + Sync + 'static> WorkerBuilder<C> {
         if self.registry.kinds().is_empty() {
             return invalid("no kind is registered".to_owned());
         }
+        // Whoever runs jobs joins batches too.
+        self.registry.add::<batch::Join>(|_| ());
         if self.queues.is_empty() {
             return invalid("no queue is served".to_owned());
         }
@@ -277,6 +281,16 @@ impl<C: Clone + Send + Sync + 'static> Worker<C> {
     /// A dropped run is a crash: handlers are aborted, leases run out, others rescue the jobs.
     pub async fn run(self, shutdown: CancellationToken) -> Result<RunReport, RuntimeError> {
         let inflight = Inflight::default();
+        // The caller's token may be shared; what handlers see must not fire anything of the caller's.
+        let stopping = shutdown.child_token();
+        let presence = Presence::new(
+            Arc::clone(&self.broker),
+            self.id.clone(),
+            self.registry.kinds(),
+            self.liveness.clone(),
+            self.options.heartbeat,
+            stopping.clone(),
+        );
         let keeper = Keeper::start(
             Arc::clone(&self.broker),
             inflight.clone(),
@@ -285,10 +299,9 @@ impl<C: Clone + Send + Sync + 'static> Worker<C> {
                 heartbeat: self.options.heartbeat,
             },
             Arc::clone(&self.observer),
+            presence.clone(),
         )
         .map_err(RuntimeError::Start)?;
-        // The caller's token may be shared; what handlers see must not fire anything of the caller's.
-        let stopping = shutdown.child_token();
         let mut tasks = Tasks {
             pumps: Vec::new(),
             services: Vec::new(),
@@ -317,6 +330,7 @@ impl<C: Clone + Send + Sync + 'static> Worker<C> {
             drop(service.await);
         }
         keeper.stop().await;
+        presence.leave().await;
         let mut report = result?;
         report.left = inflight.len();
         tracing::info!(worker = %self.id, ?report, "worker has stopped");
@@ -396,9 +410,12 @@ impl<C: Clone + Send + Sync + 'static> Worker<C> {
         let promote = maintenance::promote(broker, tick, tick_batch, observer, stop);
         let (broker, observer, stop) = service();
         let rescue = maintenance::rescue(broker, tick, tick_batch, observer, stop);
+        let (broker, observer, stop) = service();
+        let watch = unknown::watch(broker, observer, stop);
         tasks.services = vec![
             AbortOnDropHandle::new(tokio::spawn(promote)),
             AbortOnDropHandle::new(tokio::spawn(rescue)),
+            AbortOnDropHandle::new(tokio::spawn(watch)),
         ];
     }
 

@@ -1,6 +1,8 @@
 //! What people ask for: cancel, retry, pause, limits.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
+use serde_json::Value;
 
 use super::{
     engine::{StepError, Tx, Verb},
@@ -8,9 +10,10 @@ use super::{
     row::{hex, record},
     scopes::{self, columns},
     submit::TAKE_UNIQUE_KEYS,
+    sweep,
 };
 use crate::{
-    JobId, JobRecord,
+    JobId, JobRecord, NewJob,
     broker::{Limits, Scope},
     rules::{self, row::JobRow},
 };
@@ -93,6 +96,82 @@ async fn retake_unique_key(tx: &mut Tx<'_>, row: &JobRow) -> Result<(), StepErro
     Ok(())
 }
 
+/// See [`crate::Broker::snooze`].
+pub(super) struct Snooze {
+    pub(super) id: JobId,
+    pub(super) until: Timestamp,
+}
+
+#[async_trait]
+impl Verb for Snooze {
+    type Output = JobRecord;
+    const DURABLE: bool = true;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<JobRecord, StepError> {
+        let (mut row, spec) = load::one_with_spec(tx.connection, self.id).await?;
+        rules::control::snooze(&mut row, self.until.as_millisecond(), tx.now)?;
+        let record = record(row.clone(), &spec)?;
+        tx.changes.push(row, tx.now);
+        Ok(record)
+    }
+}
+
+/// See [`crate::Broker::delete`].
+pub(super) struct Delete(pub(super) JobId);
+
+#[async_trait]
+impl Verb for Delete {
+    type Output = ();
+    const DURABLE: bool = true;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StepError> {
+        let (row, _) = load::one_with_spec(tx.connection, self.0).await?;
+        rules::control::check_delete(row.id, row.state)?;
+        sweep::delete(tx, &[row]).await
+    }
+}
+
+/// See [`crate::Broker::set_payload`].
+pub(super) struct SetPayload {
+    pub(super) id: JobId,
+    pub(super) payload: Value,
+}
+
+#[async_trait]
+impl Verb for SetPayload {
+    type Output = JobRecord;
+    const DURABLE: bool = true;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<JobRecord, StepError> {
+        let (mut row, spec) = load::one_with_spec(tx.connection, self.id).await?;
+        let payload =
+            rules::control::check_new_payload(self.id, row.state, &self.payload, tx.options)?;
+        let mut new: NewJob = row.json(&spec, "spec")?;
+        new.payload = self.payload.clone();
+        let spec = serde_json::to_string(&new)?;
+        row.body_hash = rules::check::body_hash_text(&row.kind, &payload);
+        let record = record(row.clone(), &spec)?;
+        for (statement, value) in [
+            ("UPDATE job_specs SET spec = ?2 WHERE seq = ?1", &spec),
+            (
+                "UPDATE jobs SET body_hash = ?2 WHERE seq = ?1",
+                &row.body_hash,
+            ),
+            (
+                "UPDATE job_unique_keys SET body_hash = ?2 WHERE id = (SELECT id FROM jobs WHERE seq = ?1)",
+                &row.body_hash,
+            ),
+        ] {
+            sqlx::query(statement)
+                .bind(row.seq)
+                .bind(value)
+                .execute(&mut *tx.connection)
+                .await?;
+        }
+        Ok(record)
+    }
+}
+
 /// See [`crate::Broker::set_paused`].
 pub(super) struct SetPaused {
     pub(super) scope: Scope,
@@ -136,6 +215,7 @@ impl Verb for SetLimits {
             .bind(self.limits.concurrency)
             .bind(self.limits.rate_per_s)
             .bind(self.limits.burst)
+            .bind(self.limits.weight)
             .execute(&mut *tx.connection)
             .await?;
         reload(tx).await
@@ -145,7 +225,7 @@ impl Verb for SetLimits {
 /// Forgets scopes that say nothing, and reads the rest.
 async fn reload(tx: &mut Tx<'_>) -> Result<(), StepError> {
     sqlx::query(
-        "DELETE FROM job_scopes WHERE paused = 0 AND concurrency IS NULL AND rate_per_s IS NULL",
+        "DELETE FROM job_scopes WHERE paused = 0 AND concurrency IS NULL AND rate_per_s IS NULL AND weight IS NULL",
     )
     .execute(&mut *tx.connection)
     .await?;

@@ -14,25 +14,32 @@ mod load;
 mod readmit;
 mod renew;
 mod row;
+mod schedules;
 mod scopes;
 pub(crate) mod submit;
 mod sweep;
+mod watch;
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
+use serde_json::Value;
 
 pub use self::database::{Database, OpenOptions, WriteTurn};
 use self::engine::Engine;
+pub use self::schedules::SqliteSchedules;
 use crate::{
     Broker, JobId, JobRecord, JobState, NewJob, Result,
     broker::{
-        Audit, FetchRequest, Finish, Finished, JobEvent, JobFilter, Lease, Limits, Page,
-        QueueStats, Readmission, Renewal, Renewed, Rescued, Retention, Scope, Verdict,
+        Audit, FetchRequest, Finish, Finished, JobEvent, JobFilter, Lease, Limits, Page, Placement,
+        QueueStats, Readmission, ReadyJobs, Renewal, Renewed, Rescued, Retention, Scope, ScopeRule,
+        Verdict,
     },
     clock::Clock,
     options::BrokerOptions,
     wake::Wakers,
+    workers::{WorkerInfo, WorkerTable},
 };
 
 /// A [`Broker`] on a [`Database`].
@@ -42,6 +49,9 @@ pub struct SqliteBroker {
     options: BrokerOptions,
     engine: Engine,
     wakers: Arc<Wakers>,
+    clock: Arc<dyn Clock>,
+    /// In memory: all workers on a file are in the process that has it open.
+    workers: WorkerTable,
 }
 
 impl SqliteBroker {
@@ -54,13 +64,15 @@ impl SqliteBroker {
         Ok(Self {
             engine: Engine::start(
                 database.clone(),
-                clock,
+                Arc::clone(&clock),
                 options.clone(),
                 Arc::clone(&wakers),
             )?,
             database,
             options,
             wakers,
+            clock,
+            workers: WorkerTable::default(),
         })
     }
 
@@ -137,6 +149,18 @@ impl Broker for SqliteBroker {
         self.engine.call(control::Retry(id)).await
     }
 
+    async fn snooze(&self, id: JobId, until: Timestamp) -> Result<JobRecord> {
+        self.engine.call(control::Snooze { id, until }).await
+    }
+
+    async fn delete(&self, id: JobId) -> Result<()> {
+        self.engine.call(control::Delete(id)).await
+    }
+
+    async fn set_payload(&self, id: JobId, payload: Value) -> Result<JobRecord> {
+        self.engine.call(control::SetPayload { id, payload }).await
+    }
+
     async fn set_paused(&self, scope: Scope, paused: bool) -> Result<()> {
         self.engine
             .call(control::SetPaused { scope, paused })
@@ -151,6 +175,27 @@ impl Broker for SqliteBroker {
             .await?;
         self.wakers.wake_all();
         Ok(())
+    }
+
+    async fn scopes(&self) -> Result<Vec<ScopeRule>> {
+        self.engine.call(watch::Scopes).await
+    }
+
+    async fn placement(&self, id: JobId) -> Result<Option<Placement>> {
+        watch::placement(&self.database, id).await
+    }
+
+    async fn ready(&self) -> Result<Vec<ReadyJobs>> {
+        watch::ready(&self.database).await
+    }
+
+    async fn report_worker(&self, info: &WorkerInfo, ttl: Duration) -> Result<()> {
+        self.workers.report(info, ttl, self.clock.now());
+        Ok(())
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerInfo>> {
+        Ok(self.workers.list(self.clock.now()))
     }
 
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>> {

@@ -43,7 +43,7 @@ pub(super) fn read(row: &SqliteRow) -> Result<(Scope, bool, Limits), StepError> 
         concurrency: row.try_get("concurrency")?,
         rate_per_s: row.try_get("rate_per_s")?,
         burst: row.try_get("burst")?,
-        weight: None,
+        weight: row.try_get("weight")?,
     };
     Ok((scope, row.try_get("paused")?, limits))
 }

@@ -144,7 +144,7 @@ async fn ended_before(
 }
 
 /// Deletes ended jobs; keys that outlive them keep the last state.
-async fn delete(tx: &mut Tx<'_>, rows: &[JobRow]) -> Result<(), StepError> {
+pub(super) async fn delete(tx: &mut Tx<'_>, rows: &[JobRow]) -> Result<(), StepError> {
     if rows.is_empty() {
         return Ok(());
     }

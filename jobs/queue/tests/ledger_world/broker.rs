@@ -12,11 +12,13 @@ use async_trait::async_trait;
 use graphmill_queue::{
     Broker, BrokerOptions, Error, JobId, JobRecord, JobState, NewJob, Result,
     broker::{
-        Audit, FetchRequest, Finish, Finished, JobEvent, JobFilter, Lease, Limits, Page,
-        QueueStats, Readmission, Renewal, Renewed, Rescued, Retention, Scope, Verdict,
+        Audit, FetchRequest, Finish, Finished, JobEvent, JobFilter, Lease, Limits, Page, Placement,
+        QueueStats, Readmission, ReadyJobs, Renewal, Renewed, Rescued, Retention, Scope, ScopeRule,
+        Verdict,
     },
     clock::FakeClock,
     sqlite::{Database, OpenOptions, SqliteBroker},
+    workers::WorkerInfo,
 };
 
 /// A SQLite broker behind a switch.
@@ -129,12 +131,44 @@ impl Broker for FaultyBroker {
         self.up()?.retry(id).await
     }
 
+    async fn snooze(&self, id: JobId, until: jiff::Timestamp) -> Result<JobRecord> {
+        self.up()?.snooze(id, until).await
+    }
+
+    async fn delete(&self, id: JobId) -> Result<()> {
+        self.up()?.delete(id).await
+    }
+
+    async fn set_payload(&self, id: JobId, payload: serde_json::Value) -> Result<JobRecord> {
+        self.up()?.set_payload(id, payload).await
+    }
+
     async fn set_paused(&self, scope: Scope, paused: bool) -> Result<()> {
         self.up()?.set_paused(scope, paused).await
     }
 
     async fn set_limits(&self, scope: Scope, limits: Limits) -> Result<()> {
         self.up()?.set_limits(scope, limits).await
+    }
+
+    async fn scopes(&self) -> Result<Vec<ScopeRule>> {
+        self.up()?.scopes().await
+    }
+
+    async fn placement(&self, id: JobId) -> Result<Option<Placement>> {
+        self.up()?.placement(id).await
+    }
+
+    async fn ready(&self) -> Result<Vec<ReadyJobs>> {
+        self.up()?.ready().await
+    }
+
+    async fn report_worker(&self, info: &WorkerInfo, ttl: Duration) -> Result<()> {
+        self.up()?.report_worker(info, ttl).await
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerInfo>> {
+        self.up()?.workers().await
     }
 
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>> {

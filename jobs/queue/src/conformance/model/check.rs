@@ -18,7 +18,7 @@ use crate::{
 const ALL: usize = 1_000;
 
 /// Every event that leads from one state to another.
-const EVENTS: [Event; 12] = [
+const EVENTS: [Event; 13] = [
     Event::Promote,
     Event::Unblock,
     Event::Fetch,
@@ -31,6 +31,7 @@ const EVENTS: [Event; 12] = [
     Event::Expire,
     Event::Cancel,
     Event::Retry,
+    Event::Snooze,
 ];
 
 impl Machine {

@@ -2,6 +2,7 @@
 //! trip and is parsed once.
 
 mod connection;
+mod schedules;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -9,7 +10,10 @@ use sqlx::{PgConnection, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use self::connection::StepError;
-pub use self::connection::{PostgresDatabase, PostgresOptions, migrate};
+pub use self::{
+    connection::{PostgresDatabase, PostgresOptions, migrate},
+    schedules::PostgresSchedules,
+};
 use super::{
     contract::{Inserted, Keep, Ledger, Note, Reopen, Reopened, Settlement, Sums},
     entry::{COLUMNS, Entry, EntryKey, StoredJob, read_state},
@@ -345,6 +349,36 @@ impl Ledger for PostgresLedger {
                 tx.commit().await?;
                 Ok(Reopened::Done)
             }))
+            .await
+    }
+
+    async fn delete(&self, id: JobId) -> Result<bool> {
+        self.database
+            .call(async {
+                let gone: i64 = sqlx::query_scalar(include_str!(
+                    "../../../queries/ledger/postgres/delete_job.sql"
+                ))
+                .bind(id.as_uuid())
+                .fetch_one(self.database.pool())
+                .await?;
+                Ok(gone > 0)
+            })
+            .await
+    }
+
+    async fn rewrite(&self, entry: &Entry) -> Result<bool> {
+        self.database
+            .call(async {
+                let written: i64 = sqlx::query_scalar(include_str!(
+                    "../../../queries/ledger/postgres/rewrite_job.sql"
+                ))
+                .bind(entry.id.as_uuid())
+                .bind(&entry.spec)
+                .bind(entry.body_hash)
+                .fetch_one(self.database.pool())
+                .await?;
+                Ok(written > 0)
+            })
             .await
     }
 
