@@ -1,6 +1,9 @@
 //! Leasing jobs: `fetch.lua` chooses, this reads what it gives.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use redis::Value;
 
@@ -75,6 +78,8 @@ impl Shared {
     }
 
     pub(super) fn fetch_arguments(&self, request: &FetchRequest, free: usize) -> Arguments {
+        self.lease_ms
+            .store(request.lease.as_millis() as u64, Ordering::Relaxed);
         let mut arguments = self.arguments();
         arguments
             .push(request.worker.as_str())
@@ -100,7 +105,7 @@ impl Shared {
             queue,
             Some(reply::number(until_ready)?),
             reply::number(until_sweep)?,
-            good_for(request.lease),
+            self.hint_good_for(),
         );
         self.queues.add_lanes(queue, read_lanes(lanes)?);
         let leases = self
@@ -142,12 +147,6 @@ impl Shared {
         }
         Ok(leases)
     }
-}
-
-/// How long what a fetch said about due instants is believed: a lease that another worker takes the moment after must not
-/// run out unseen.
-fn good_for(lease: Duration) -> Duration {
-    lease / 3
 }
 
 /// Errors, checkpoints and progress of the leased jobs that have any.

@@ -28,7 +28,7 @@ mod watch;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -113,6 +113,8 @@ struct Shared {
     leased: Mutex<HashMap<JobId, Arc<str>>>,
     wakers: Arc<Wakers>,
     doubts: Doubts,
+    /// The lease of the last fetch; before that, so long that it bounds nothing.
+    lease_ms: AtomicU64,
 }
 
 impl RedisBroker {
@@ -146,6 +148,7 @@ impl RedisBroker {
             queues: Queues::default(),
             leased: Mutex::default(),
             doubts: Doubts::default(),
+            lease_ms: AtomicU64::new(60_000),
         });
         Ok(Self {
             submitter: Submitter::new(Arc::clone(&shared)),

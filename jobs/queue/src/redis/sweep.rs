@@ -1,6 +1,6 @@
 //! What time does to jobs.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use redis::Value;
 
@@ -10,7 +10,7 @@ use crate::{
     broker::{Rescued, Retention},
 };
 
-/// How long what a sweep said about due instants is believed.
+/// How long what a script said about due instants is believed at most.
 const GOOD_FOR: Duration = Duration::from_secs(5);
 
 impl Shared {
@@ -38,9 +38,20 @@ impl Shared {
         Ok(changed)
     }
 
+    /// How long what a script said about due instants is believed: a lease that another worker takes the moment after must
+    /// not run out unseen. Leases are taken to be as long elsewhere as they are here.
+    pub(super) fn hint_good_for(&self) -> Duration {
+        let lease = Duration::from_millis(self.lease_ms.load(Ordering::Relaxed));
+        GOOD_FOR.min(lease / 3)
+    }
+
     async fn swept(&self, queue: &str, outbox: Value, until_next: Value) -> Result<()> {
-        self.wakers
-            .note(queue, None, reply::number(until_next)?, GOOD_FOR);
+        self.wakers.note(
+            queue,
+            None,
+            reply::number(until_next)?,
+            self.hint_good_for(),
+        );
         if reply::number(outbox)? == 1 {
             self.deliver_or_leave(queue).await;
         }

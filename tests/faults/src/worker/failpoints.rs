@@ -9,12 +9,17 @@ use async_trait::async_trait;
 use graphmill_queue::{
     Broker, JobId, JobRecord, JobState, NewJob, Result,
     broker::{
-        Audit, FetchRequest, Finish, Finished, JobEvent, JobFilter, Lease, Limits, Page,
-        QueueStats, Readmission, Renewal, Renewed, Rescued, Retention, Scope, Verdict,
+        Audit, FetchRequest, Finish, Finished, JobEvent, JobFilter, Lease, Limits, Page, Placement,
+        QueueStats, Readmission, ReadyJobs, Renewal, Renewed, Rescued, Retention, Scope, ScopeRule,
+        Verdict,
     },
     redis::RedisBroker,
+    workers::WorkerInfo,
 };
+use jiff::Timestamp;
 use rand::{Rng, SeedableRng, rngs::StdRng};
+
+use serde_json::Value;
 
 use super::WorkerArgs;
 
@@ -99,12 +104,44 @@ impl Broker for Failpoints {
         self.inner.retry(id).await
     }
 
+    async fn snooze(&self, id: JobId, until: Timestamp) -> Result<JobRecord> {
+        self.inner.snooze(id, until).await
+    }
+
+    async fn delete(&self, id: JobId) -> Result<()> {
+        self.inner.delete(id).await
+    }
+
+    async fn set_payload(&self, id: JobId, payload: Value) -> Result<JobRecord> {
+        self.inner.set_payload(id, payload).await
+    }
+
     async fn set_paused(&self, scope: Scope, paused: bool) -> Result<()> {
         self.inner.set_paused(scope, paused).await
     }
 
     async fn set_limits(&self, scope: Scope, limits: Limits) -> Result<()> {
         self.inner.set_limits(scope, limits).await
+    }
+
+    async fn scopes(&self) -> Result<Vec<ScopeRule>> {
+        self.inner.scopes().await
+    }
+
+    async fn placement(&self, id: JobId) -> Result<Option<Placement>> {
+        self.inner.placement(id).await
+    }
+
+    async fn ready(&self) -> Result<Vec<ReadyJobs>> {
+        self.inner.ready().await
+    }
+
+    async fn report_worker(&self, info: &WorkerInfo, ttl: Duration) -> Result<()> {
+        self.inner.report_worker(info, ttl).await
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerInfo>> {
+        self.inner.workers().await
     }
 
     async fn get(&self, id: JobId) -> Result<Option<JobRecord>> {
