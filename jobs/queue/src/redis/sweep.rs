@@ -10,6 +10,8 @@ use crate::{
     broker::{Rescued, Retention},
 };
 
+/// Jobs that one script moves: for a thousand it takes 10 ms and more, in which the server does nothing else.
+const MOVES: usize = 250;
 /// How long what a script said about due instants is believed at most.
 const GOOD_FOR: Duration = Duration::from_secs(5);
 
@@ -18,21 +20,24 @@ impl Shared {
     pub(super) async fn promote_due(&self, limit: usize) -> Result<usize> {
         let mut changed = 0;
         for queue in self.all_queues().await? {
-            let room = (limit - changed).min(CHUNK);
-            if room == 0 {
-                break;
+            while changed < limit {
+                let room = (limit - changed).min(MOVES);
+                let mut arguments = self.arguments();
+                arguments
+                    .push_number(room)
+                    .push_number(self.options.max_errors);
+                let answer = self
+                    .link
+                    .eval(&scripts::PROMOTE, &queue, &arguments, true)
+                    .await?;
+                let [here, outbox, until_next] = reply::parts(answer)?;
+                let here = reply::number(here)? as usize;
+                changed += here;
+                self.swept(&queue, outbox, until_next).await?;
+                if here < room {
+                    break;
+                }
             }
-            let mut arguments = self.arguments();
-            arguments
-                .push_number(room)
-                .push_number(self.options.max_errors);
-            let answer = self
-                .link
-                .eval(&scripts::PROMOTE, &queue, &arguments, true)
-                .await?;
-            let [here, outbox, until_next] = reply::parts(answer)?;
-            changed += reply::number(here)? as usize;
-            self.swept(&queue, outbox, until_next).await?;
         }
         self.look_after_waiting().await?;
         Ok(changed)
@@ -62,24 +67,28 @@ impl Shared {
     pub(super) async fn rescue_expired(&self, limit: usize) -> Result<Vec<Rescued>> {
         let mut rescued = Vec::new();
         for queue in self.all_queues().await? {
-            let room = (limit - rescued.len()).min(CHUNK);
-            if room == 0 {
-                break;
+            while rescued.len() < limit {
+                let room = (limit - rescued.len()).min(MOVES);
+                let mut arguments = self.arguments();
+                arguments
+                    .push_number(room)
+                    .push_number(self.options.max_errors)
+                    .push_number(self.options.crash_budget);
+                let answer = self
+                    .link
+                    .eval(&scripts::RESCUE, &queue, &arguments, true)
+                    .await?;
+                let [jobs, outbox, until_next] = reply::parts(answer)?;
+                let jobs = reply::array(jobs)?;
+                let here = jobs.len();
+                for job in jobs {
+                    rescued.push(read_rescued(&queue, job)?);
+                }
+                self.swept(&queue, outbox, until_next).await?;
+                if here < room {
+                    break;
+                }
             }
-            let mut arguments = self.arguments();
-            arguments
-                .push_number(room)
-                .push_number(self.options.max_errors)
-                .push_number(self.options.crash_budget);
-            let answer = self
-                .link
-                .eval(&scripts::RESCUE, &queue, &arguments, true)
-                .await?;
-            let [jobs, outbox, until_next] = reply::parts(answer)?;
-            for job in reply::array(jobs)? {
-                rescued.push(read_rescued(&queue, job)?);
-            }
-            self.swept(&queue, outbox, until_next).await?;
         }
         Ok(rescued)
     }

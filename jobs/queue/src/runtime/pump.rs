@@ -17,7 +17,8 @@ use crate::{
 /// Ends stored in one call.
 const MAX_ENDS: usize = 256;
 /// A job that has lost so many leases is suspected of killing its workers. It runs alone: a worker begins one such job at
-/// a time and fetches nothing beside it, so that its next victims are none, or those that ran already.
+/// a time, when it has given back everything that was fetched with it, and fetches nothing beside it. Its next victims are
+/// none, or those that ran already.
 const SUSPECT_CRASHES: u32 = 2;
 
 /// What a pump works with.
@@ -35,8 +36,10 @@ pub(super) struct Pump {
     pub(super) observer: Arc<dyn Observer>,
     /// Fires when no more jobs are to be fetched; handlers get it as their shutdown token.
     pub(super) shutdown: CancellationToken,
-    /// The suspect that runs.
+    /// The suspect that runs, or will.
     pub(super) suspect: Option<LeaseRef>,
+    /// The suspect, until what was fetched with it is given back.
+    pub(super) held_back: Option<JobContext>,
 }
 
 /// What a pump did.
@@ -68,6 +71,11 @@ impl Pump {
                 .any(|ended| Some(ended.job.lease()) == self.suspect)
             {
                 self.suspect = None;
+            }
+            if ends.is_empty()
+                && let Some(job) = self.held_back.take()
+            {
+                ends.extend(self.begin(job).await);
             }
             let stopping = self.shutdown.is_cancelled() || self.jobs.is_closed();
             if stopping && held == 0 {
@@ -138,34 +146,34 @@ impl Pump {
         }
     }
 
-    /// Hands jobs to apalis. After the shutdown they go back at once instead, and so do suspects but one.
+    /// Begins jobs, or holds a suspect back and gives the others back at once. The suspect may end this process the moment
+    /// it begins, and what is still leased then is charged.
     async fn start(&mut self, leases: Vec<Lease>, ends: &mut Vec<Ended>) {
-        for lease in leases {
-            let job = JobContext::on_broker(
-                lease.job,
-                CancellationToken::new(),
-                self.shutdown.clone(),
-                Arc::clone(&self.broker),
-            );
+        let suspect = leases
+            .iter()
+            .position(|lease| lease.job.crashes >= SUSPECT_CRASHES);
+        for (place, lease) in leases.into_iter().enumerate() {
+            let job = JobContext::new(lease.job, CancellationToken::new(), self.shutdown.clone());
             self.inflight.add(&job);
-            let suspect = job.record().crashes >= SUSPECT_CRASHES;
-            let refused = if self.shutdown.is_cancelled() || (suspect && self.suspect.is_some()) {
-                Some(job)
-            } else {
-                if suspect {
+            match suspect {
+                None => ends.extend(self.begin(job).await),
+                Some(suspect) if suspect == place => {
                     self.suspect = Some(job.lease());
+                    self.held_back = Some(job);
                 }
-                // There is room for every slot, so this waits only where the worker has gone.
-                self.jobs.send(job).await.err().map(|error| error.0)
-            };
-            if let Some(job) = refused {
-                ends.push(Ended {
-                    job,
-                    end: AttemptEnd::Outcome(Outcome::Released),
-                    run: Duration::ZERO,
-                });
+                Some(_) => ends.push(released(job)),
             }
         }
+    }
+
+    /// Hands a job to apalis; after the shutdown it goes back at once instead.
+    async fn begin(&self, job: JobContext) -> Option<Ended> {
+        if self.shutdown.is_cancelled() {
+            return Some(released(job));
+        }
+        // There is room for every slot, so this waits only where the worker has gone.
+        let refused = self.jobs.send(job).await.err();
+        refused.map(|error| released(error.0))
     }
 
     fn note_stored(
@@ -202,6 +210,14 @@ impl Pump {
             self.observer
                 .job_finished(&self.queue, &record.spec.kind, label, wait, ended.run);
         }
+    }
+}
+
+fn released(job: JobContext) -> Ended {
+    Ended {
+        job,
+        end: AttemptEnd::Outcome(Outcome::Released),
+        run: Duration::ZERO,
     }
 }
 

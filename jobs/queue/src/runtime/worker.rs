@@ -366,6 +366,7 @@ impl<C: Clone + Send + Sync + 'static> Worker<C> {
             observer: Arc::clone(&self.observer),
             shutdown: stopping.clone(),
             suspect: None,
+            held_back: None,
         };
         (pump, JobSource::new(jobs_out, ack))
     }
