@@ -36,14 +36,19 @@ pub(crate) async fn run(context: &Context, arguments: &AuditArguments) -> anyhow
 }
 
 fn render(audit: &Audit) -> String {
-    let mut text = format!(
-        "accepted     {:>12}\npruned       {:>12}\npresent      {:>12}\nunaccounted  {:>12}\n",
-        audit.accepted, audit.pruned, audit.present, audit.unaccounted
-    );
-    if let (Some(unknown), Some(unsettled)) = (audit.unknown_to_broker, audit.unsettled) {
-        text.push_str(&format!(
-            "\nto dispatch  {unknown:>12}\nto settle    {unsettled:>12}\n"
-        ));
-    }
-    text
+    let known = [
+        ("accepted", Some(audit.accepted.to_string())),
+        ("pruned", Some(audit.pruned.to_string())),
+        ("present", Some(audit.present.to_string())),
+        (
+            "to dispatch",
+            audit.unknown_to_broker.map(|n| n.to_string()),
+        ),
+        ("to settle", audit.unsettled.map(|n| n.to_string())),
+        ("unaccounted", Some(audit.unaccounted.to_string())),
+    ];
+    let lines = known
+        .into_iter()
+        .filter_map(|(name, value)| Some(format!("{name:<12} {:>12}", value?)));
+    lines.collect::<Vec<_>>().join("\n")
 }

@@ -167,7 +167,7 @@ mod tests {
             NewJob::new("strange", "q", json!(2)),
         ];
         broker.submit(jobs, true).await.unwrap();
-        let ttl = Duration::from_secs(600);
+        let ttl = Duration::from_mins(10);
         broker.report_worker(&worker(1), ttl).await.unwrap();
         let told = Told::default();
         let mut alarm = Alarm::new(PATIENCE);
