@@ -186,13 +186,15 @@ async fn without_redis_the_api_says_so_and_goes_on_when_it_is_there() {
     let documents = api.wait_settled().await;
     assert_eq!(documents["completed"], 1, "{documents}");
 
-    // Gone again, and back.
+    // Gone again, and back: what was refused is sent once more.
     redis.kill();
-    assert_eq!(api.post("/api/documents", &body).await.0, 503);
+    let text = "Nobody counts the gulls.";
+    let other = json!({ "title": "b", "source": "b", "content": text });
+    assert_eq!(api.post("/api/documents", &other).await.0, 503);
     redis.boot();
     worker.wait_ready().await;
     api.wait_ready().await;
-    api.upload_text("b", "Nobody counts the gulls.").await;
+    api.upload_text("b", text).await;
     assert_eq!(api.wait_settled().await["completed"], 2);
     assert_eq!(worker.stop().await, Some(0));
     assert_eq!(api.stop().await, Some(0));
