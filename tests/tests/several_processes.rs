@@ -158,9 +158,11 @@ async fn without_redis_the_api_says_so_and_goes_on_when_it_is_there() {
     let mut redis = Redis::prepare(&[]);
     let temp = tempfile::tempdir().expect("a temporary folder");
     let url = redis.setting();
-    let mut api = System::api(temp.path(), &[&url]);
+    // With the ledger a submit is accepted while Redis is away, and dispatched when it is back.
+    let settings: [&str; 2] = [&url, "queue.durability=redis"];
+    let mut api = System::api(temp.path(), &settings);
     api.spawn();
-    let mut worker = Worker::spawn(temp.path(), &[&url], &[]);
+    let mut worker = Worker::spawn(temp.path(), &settings, &[]);
     api.wait_live().await;
 
     let body = json!({ "title": "a", "content": "The harbour master counts ships." });
