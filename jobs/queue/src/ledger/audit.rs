@@ -38,7 +38,7 @@ pub struct LedgerAudit {
 /// ended.
 ///
 /// # Errors
-/// [`Error::Unavailable`] where one of them does not answer.
+/// [`crate::Error::Unavailable`] where one of them does not answer.
 pub async fn audit(broker: &LedgerBroker, repair: bool) -> Result<LedgerAudit> {
     let shared = &broker.shared;
     if repair {

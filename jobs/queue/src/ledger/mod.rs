@@ -8,7 +8,7 @@
 //!  reconciler ──▶ rows that are not settled: unknown to the broker? dispatch again · ended there? settle
 //! ```
 //!
-//! - **Who writes**: `submit` inserts rows, [`settle`] changes them when their jobs end, the [`Reconciler`] does what the
+//! - **Who writes**: `submit` inserts rows, [`settle`] changes them when their jobs end, the [`Reconciled`] does what the
 //!   two could not. Rows are not touched in between, but for what failed attempts cost.
 //! - **Who reads**: lists, counts and `get` ask the broker for what lives and the ledger for what the broker has pruned.
 //! - **When the broker is emptied**, every row that is not settled is dispatched again, in the order of acceptance, with

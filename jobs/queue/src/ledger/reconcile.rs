@@ -67,7 +67,7 @@ impl LedgerBroker {
     /// Looks at the next rows, at most `limit`, beginning again after the last one.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when broker or ledger do not answer: what was done before stays done.
+    /// [`crate::Error::Unavailable`] when broker or ledger do not answer: what was done before stays done.
     pub async fn reconcile(&self, limit: usize) -> Result<Reconciled> {
         let mut cursor = self.shared.cursor.lock().await;
         self.shared.walk(&mut cursor, limit).await

@@ -293,7 +293,7 @@ impl Link {
     }
 }
 
-/// The arguments of a script, ARGV[1] (the time) first.
+/// The arguments of a script, `ARGV[1]` (the time) first.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Arguments(Vec<Vec<u8>>);
 

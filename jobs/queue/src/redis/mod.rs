@@ -2,7 +2,7 @@
 //!
 //! A verb is a script in `lua/` and a file here that speaks to it. All keys of a queue share one hash tag; the broker
 //! finds a job's queue by asking every queue, unless it leased the job itself. What crosses queues (dependencies, pauses
-//! of kinds and tenants) is carried over by [`courier`] and [`queues`], and looked after by the maintenance.
+//! of kinds and tenants) is carried over by `courier` and `queues`, and looked after by the maintenance.
 
 mod address;
 mod codec;
@@ -178,7 +178,7 @@ impl RedisBroker {
 }
 
 impl Shared {
-    /// Begins the arguments of a script: ARGV[1] is the time, 0 for the server's own.
+    /// Begins the arguments of a script: `ARGV[1]` is the time, 0 for the server's own.
     fn arguments(&self) -> Arguments {
         let mut arguments = Arguments::default();
         let now = self
