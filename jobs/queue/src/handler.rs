@@ -141,7 +141,7 @@ impl JobContext {
     }
 
     /// Returns what became of the jobs that this one waited for, at most `limit` of them; for the root of a
-    /// [batch](crate::batch), of its members.
+    /// [batch], of its members.
     ///
     /// # Errors
     /// Those of [`Broker::get`]; [`Error::Invalid`] for a context that was built without a broker.

@@ -1,7 +1,7 @@
 //! Everything the broker knows, and the steps by which it changes.
 //!
 //! Each verb is a method that runs to its end under one lock, at one instant. It takes copies of rows, moves them by the
-//! [rules](crate::rules), and puts them back by [`Core::put`], from which all else follows: counts, the event, the unique
+//! [rules], and puts them back by [`Core::put`], from which all else follows: counts, the event, the unique
 //! key, the jobs that waited for this one.
 
 use std::{
