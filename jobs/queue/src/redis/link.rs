@@ -1,6 +1,9 @@
 //! The connection: shared by every verb, replaced when it breaks, each call bounded in time.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::future::BoxFuture;
 use redis::{
@@ -116,8 +119,17 @@ pub(super) struct Link {
 struct Shared {
     connector: Connector,
     prefix: String,
-    /// The connection and how many came before it. The lock is held while connecting, so that one call does it for all.
-    current: Mutex<(u64, Option<Connection>)>,
+    /// The lock is held while connecting, so that one call does it for all.
+    current: Mutex<Current>,
+}
+
+/// The connection there is, and what became of the last try to make one.
+#[derive(Default)]
+struct Current {
+    /// How many connections there were before this one.
+    generation: u64,
+    connection: Option<Connection>,
+    failed: Option<(Instant, RedisError)>,
 }
 
 impl Link {
@@ -126,7 +138,7 @@ impl Link {
             shared: Arc::new(Shared {
                 connector: Connector::new(address)?,
                 prefix,
-                current: Mutex::new((0, None)),
+                current: Mutex::default(),
             }),
         })
     }
@@ -144,22 +156,38 @@ impl Link {
     }
 
     async fn connection(&self) -> Result<(u64, Connection), RedisError> {
+        let asked_at = Instant::now();
         let mut current = self.shared.current.lock().await;
-        if let (generation, Some(connection)) = &*current {
-            return Ok((*generation, connection.clone()));
+        if let Some(connection) = &current.connection {
+            return Ok((current.generation, connection.clone()));
+        }
+        // A try that failed while this call waited for its turn was made for it too: else a server that swallows everything
+        // would make the callers wait one after the other.
+        if let Some((at, error)) = &current.failed
+            && *at > asked_at
+        {
+            return Err(error.clone());
         }
         // Boxed: the client's futures are large and deep, and this one is rarely needed.
-        let connection = Box::pin(self.shared.connector.connect(RESPONSE_TIMEOUT)).await?;
-        current.0 += 1;
-        current.1 = Some(connection.clone());
-        Ok((current.0, connection))
+        match Box::pin(self.shared.connector.connect(RESPONSE_TIMEOUT)).await {
+            Ok(connection) => {
+                current.generation += 1;
+                current.connection = Some(connection.clone());
+                current.failed = None;
+                Ok((current.generation, connection))
+            }
+            Err(error) => {
+                current.failed = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
+        }
     }
 
     /// Gives a broken connection up, unless somebody has replaced it already.
     async fn broken(&self, generation: u64) {
         let mut current = self.shared.current.lock().await;
-        if current.0 == generation {
-            current.1 = None;
+        if current.generation == generation {
+            current.connection = None;
         }
     }
 
@@ -347,5 +375,37 @@ pub(super) fn error_of(error: &RedisError) -> Error {
         }
         ErrorKind::UnexpectedReturnType | ErrorKind::Parse => Error::Corrupt(error.to_string()),
         _ => Error::Unavailable(Box::new(error.clone())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::TcpListener,
+        sync::atomic::{AtomicU32, Ordering},
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn callers_of_a_server_that_swallows_everything_share_one_try() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let tries = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&tries);
+        std::thread::spawn(move || {
+            let mut kept = Vec::new();
+            for stream in listener.incoming() {
+                counted.fetch_add(1, Ordering::SeqCst);
+                kept.push(stream);
+            }
+        });
+        let address = Address::parse(&format!("redis://127.0.0.1:{port}")).unwrap();
+        let link = Link::new(address, "gm".to_owned()).unwrap();
+        let ping = redis::cmd("PING");
+        let calls = (0..20).map(|_| link.call(&ping, false));
+        let answers = futures::future::join_all(calls).await;
+        assert!(answers.iter().all(Result::is_err));
+        assert_eq!(tries.load(Ordering::SeqCst), 1);
     }
 }
