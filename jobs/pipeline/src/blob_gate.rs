@@ -3,23 +3,14 @@
 //! Whoever accepts a document passes the gate with others, whoever deletes unused bytes passes it alone; so no version
 //! ever refers to bytes that were deleted under it. Both sections are a few statements long: uploads happen outside.
 //!
-//! Inside a process the gate is a lock that serves in turn. Where processes share the data there are two lock files
-//! behind it: `door` is held only while waiting for `room`, so somebody who wants to be alone stops newcomers at the door
-//! and sees the room empty itself, however many documents come.
+//! Inside a process the gate is a lock that serves in turn. Where processes share the data there is a [`Room`] behind it,
+//! so somebody who wants to be alone gets in, however many documents come.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
+use graphmill_queue::file_lock::{Held, Mode, Room};
 use graphmill_store::Error;
-use tokio::{
-    sync::{RwLock, RwLockReadGuard, RwLockWriteGuard},
-    time::Instant,
-};
-
-use crate::file_lock::{Held, Mode, hold};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// How long to wait for other processes: far beyond what a section takes, so somebody is stuck.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -28,13 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Debug, Default)]
 pub struct BlobGate {
     process: RwLock<()>,
-    files: Option<Files>,
-}
-
-#[derive(Debug)]
-struct Files {
-    door: PathBuf,
-    room: PathBuf,
+    room: Option<Room>,
 }
 
 /// The right to refer to bytes that are there. Ends when dropped.
@@ -56,10 +41,10 @@ impl BlobGate {
     pub fn shared(folder: &Path) -> Self {
         Self {
             process: RwLock::default(),
-            files: Some(Files {
-                door: folder.join("blobs.door.lock"),
-                room: folder.join("blobs.lock"),
-            }),
+            room: Some(Room::new(
+                folder.join("blobs.door.lock"),
+                folder.join("blobs.lock"),
+            )),
         }
     }
 
@@ -88,18 +73,13 @@ impl BlobGate {
     }
 
     async fn enter(&self, mode: Mode) -> Result<Option<Held>, Error> {
-        let Some(files) = &self.files else {
+        let Some(room) = &self.room else {
             return Ok(None);
         };
-        let deadline = Instant::now() + PATIENCE;
-        let unavailable = |error: io::Error| Error::Unavailable(Box::new(error));
-        let _door = hold(&files.door, mode, deadline)
-            .await
-            .map_err(unavailable)?;
-        let room = hold(&files.room, mode, deadline)
-            .await
-            .map_err(unavailable)?;
-        Ok(Some(room))
+        let entered = room.enter(mode, PATIENCE).await;
+        entered
+            .map(Some)
+            .map_err(|error| Error::Unavailable(Box::new(error)))
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::file_lock::{Held, Mode, try_hold};
+use graphmill_queue::file_lock::{Held, Mode, try_hold};
 
 /// Being the one; ends when dropped.
 #[derive(Debug)]

@@ -22,7 +22,6 @@ pub mod context;
 pub mod cpu_pool;
 pub mod doctor;
 pub mod duty;
-mod file_lock;
 pub mod intake;
 pub mod kinds;
 pub mod parser;

@@ -26,6 +26,7 @@ pub mod compat;
 pub mod conformance;
 pub mod error;
 pub mod event_stream;
+pub mod file_lock;
 pub mod handler;
 pub mod id;
 pub mod job;

@@ -6,7 +6,6 @@
 //! writing connection and a pool of readers; WAL lets readers go on while the writer writes.
 
 use std::{
-    fs::{File, OpenOptions as FileOptions, TryLockError},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -17,19 +16,18 @@ use sqlx::{
     migrate::{MigrateError, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::Instant,
+use crate::{
+    Error, Result,
+    file_lock::{Held, Mode, Room, hold, try_hold},
 };
-
-use crate::{Error, Result};
 
 /// Every table of the embedded profile: the queue's and the knowledge base's, in one history.
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
 
-/// How often a lock file that another process holds is asked for again.
-const ASK_EVERY: Duration = Duration::from_millis(1);
+/// How long another process may take to bring the schema up to date.
+const MIGRATE: Duration = Duration::from_hours(24);
 
 /// How a [`Database`] is opened.
 #[derive(Debug, Clone)]
@@ -66,81 +64,18 @@ struct Shared {
     connect: SqliteConnectOptions,
     turn: Arc<Semaphore>,
     /// How processes take turns, where others may have the file open too.
-    between: Option<Arc<TurnFiles>>,
+    between: Option<Room>,
     busy_timeout: Duration,
     /// Held, never read: the lock lives as long as this handle.
-    _lock: File,
+    _lock: Held,
 }
 
 /// The right to run one write transaction; ends when dropped.
 #[derive(Debug)]
 pub struct WriteTurn {
     /// First, so that another process may have its turn before this one's next writer asks.
-    _between: Option<TurnBetween>,
+    _between: Option<Held>,
     _permit: Option<OwnedSemaphorePermit>,
-}
-
-/// The lock files by which processes take turns. `door` is held only while waiting for `room`: whoever has just written
-/// finds somebody else at the door and comes after.
-#[derive(Debug)]
-struct TurnFiles {
-    door: File,
-    room: File,
-}
-
-/// The turn of this process; ends when dropped.
-#[derive(Debug)]
-struct TurnBetween(Arc<TurnFiles>);
-
-impl Drop for TurnBetween {
-    fn drop(&mut self) {
-        release(&self.0.room);
-    }
-}
-
-impl TurnFiles {
-    fn open(path: &Path) -> std::io::Result<Arc<Self>> {
-        Ok(Arc::new(Self {
-            door: lock_file(&beside(path, ".door.lock"))?,
-            room: lock_file(&beside(path, ".write.lock"))?,
-        }))
-    }
-
-    /// Waits for the turn. `None` after `patience`: a process that hangs in its turn is SQLite's to tell.
-    async fn take(self: Arc<Self>, patience: Duration) -> Option<TurnBetween> {
-        struct AtDoor<'a>(&'a File);
-        impl Drop for AtDoor<'_> {
-            fn drop(&mut self) {
-                release(self.0);
-            }
-        }
-        let deadline = Instant::now() + patience;
-        acquire(&self.door, deadline).await.ok()?;
-        let at_door = AtDoor(&self.door);
-        acquire(&self.room, deadline).await.ok()?;
-        drop(at_door);
-        Some(TurnBetween(self))
-    }
-}
-
-/// Locks a file of this process's own, asking again and again until `deadline`: a blocked thread would have to be waited
-/// for at a shutdown.
-async fn acquire(file: &File, deadline: Instant) -> std::io::Result<()> {
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(()),
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                tokio::time::sleep(ASK_EVERY).await;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
-fn release(file: &File) {
-    if let Err(error) = file.unlock() {
-        tracing::warn!(%error, "a lock file was not released");
-    }
 }
 
 impl Database {
@@ -157,9 +92,13 @@ impl Database {
         let open = async {
             // sqlx takes no lock on SQLite while it migrates, and the switch to WAL waits for nobody: processes that
             // start at the same moment do this one after the other.
-            let _alone = hold(&beside(&path, ".migrate.lock"))
-                .await
-                .map_err(sqlx::Error::Io)?;
+            let _alone = hold(
+                &beside(&path, ".migrate.lock"),
+                Mode::Alone,
+                tokio::time::Instant::now() + MIGRATE,
+            )
+            .await
+            .map_err(sqlx::Error::Io)?;
             let writer = SqlitePoolOptions::new()
                 .max_connections(1)
                 .idle_timeout(None)
@@ -178,9 +117,7 @@ impl Database {
         let (writer, readers) = open.await.map_err(|error| migration_error(&path, error))?;
         let between = options
             .shared
-            .then(|| TurnFiles::open(&path))
-            .transpose()
-            .map_err(|error| unavailable(&path, &error))?;
+            .then(|| Room::new(beside(&path, ".door.lock"), beside(&path, ".write.lock")));
         Ok(Self {
             shared: Arc::new(Shared {
                 path,
@@ -263,7 +200,8 @@ impl Database {
         // The semaphore is never closed.
         let permit = Arc::clone(&self.shared.turn).acquire_owned().await.ok();
         let between = match &self.shared.between {
-            Some(files) => Arc::clone(files).take(self.shared.busy_timeout).await,
+            // A process that hangs in its turn is SQLite's to tell.
+            Some(room) => room.enter(Mode::Alone, self.shared.busy_timeout).await.ok(),
             None => None,
         };
         WriteTurn {
@@ -355,8 +293,15 @@ fn connect_options(path: &Path, busy_timeout: Duration) -> SqliteConnectOptions 
         .disable_statement_logging()
 }
 
+/// The name of a file beside another one.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
 /// Creates the folder and locks `<path>.lock`.
-fn lock(path: &Path, shared: bool) -> Result<File> {
+fn lock(path: &Path, shared: bool) -> Result<Held> {
     if let Some(folder) = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
@@ -364,44 +309,18 @@ fn lock(path: &Path, shared: bool) -> Result<File> {
         std::fs::create_dir_all(folder).map_err(|error| unavailable(folder, &error))?;
     }
     let lock_path = beside(path, ".lock");
-    let file = lock_file(&lock_path).map_err(|error| unavailable(&lock_path, &error))?;
-    let locked = if shared {
-        file.try_lock_shared()
-    } else {
-        file.try_lock()
-    };
-    match locked {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::Locked {
+    let mode = if shared { Mode::Shared } else { Mode::Alone };
+    match try_hold(&lock_path, mode) {
+        Ok(Some(held)) => Ok(held),
+        Ok(None) => Err(Error::Locked {
             path: lock_path.display().to_string(),
         }),
-        Err(TryLockError::Error(error)) => Err(unavailable(&lock_path, &error)),
+        Err(error) => Err(unavailable(&lock_path, &error)),
     }
 }
 
 fn unavailable(at: &Path, error: &std::io::Error) -> Error {
     Error::Unavailable(format!("`{}`: {error}", at.display()).into())
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
-}
-
-fn lock_file(path: &Path) -> std::io::Result<File> {
-    FileOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-}
-
-/// Waits until the lock is this process's, however long another one takes to migrate.
-async fn hold(path: &Path) -> std::io::Result<File> {
-    let file = lock_file(path)?;
-    acquire(&file, Instant::now() + Duration::from_hours(24)).await?;
-    Ok(file)
 }
 
 fn migration_error(path: &Path, error: MigrateError) -> Error {
@@ -445,89 +364,5 @@ fn storage_error(path: &Path, error: &sqlx::Error) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use super::*;
-
-    fn shared() -> OpenOptions {
-        OpenOptions {
-            shared: true,
-            busy_timeout: Duration::from_secs(5),
-            ..OpenOptions::default()
-        }
-    }
-
-    /// Opens a file three times at the same moment, as three processes would: the kernel and SQLite tell them apart by
-    /// what they have open.
-    async fn open_three(path: &Path) -> Vec<Database> {
-        let opening = (0..3).map(|_| tokio::spawn(Database::open(path.to_path_buf(), shared())));
-        futures::future::join_all(opening)
-            .await
-            .into_iter()
-            .map(|opened| opened.unwrap().unwrap())
-            .collect()
-    }
-
-    #[tokio::test]
-    async fn a_shared_file_is_closed_to_who_wants_it_alone_and_the_other_way_round() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.db");
-        let databases = open_three(&path).await;
-        let alone = Database::open(&path, OpenOptions::default()).await;
-        assert!(matches!(alone, Err(Error::Locked { .. })), "{alone:?}");
-        for database in databases {
-            database.close().await.unwrap();
-        }
-        let _alone = Database::open(&path, OpenOptions::default()).await.unwrap();
-        let beside = Database::open(&path, shared()).await;
-        assert!(matches!(beside, Err(Error::Locked { .. })), "{beside:?}");
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-    async fn processes_that_write_all_the_time_take_turns() {
-        const TURNS: usize = 90;
-        let folder = tempfile::tempdir().unwrap();
-        let databases = open_three(&folder.path().join("x.db")).await;
-        let taken = Arc::new(AtomicUsize::new(0));
-        // Two writers each, so that one always wants its turn when the other ends.
-        let writing = databases.into_iter().map(|database| {
-            let write = move |taken: Arc<AtomicUsize>, database: Database| async move {
-                let mut own = 0;
-                while taken.fetch_add(1, Ordering::SeqCst) < TURNS {
-                    let _turn = database.write_turn().await;
-                    let transaction = database.writer().begin_with("BEGIN IMMEDIATE").await;
-                    // Long against the pauses in which SQLite itself looks for a free lock.
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                    transaction.unwrap().commit().await.unwrap();
-                    own += 1;
-                }
-                own
-            };
-            let taken = Arc::clone(&taken);
-            async move {
-                let (one, other) = tokio::join!(
-                    tokio::spawn(write(Arc::clone(&taken), database.clone())),
-                    tokio::spawn(write(taken, database)),
-                );
-                one.unwrap() + other.unwrap()
-            }
-        });
-        let turns = futures::future::join_all(writing).await;
-        assert_eq!(turns.iter().sum::<usize>(), TURNS);
-        assert!(turns.iter().all(|own| *own > TURNS / 6), "{turns:?}");
-    }
-
-    #[tokio::test]
-    async fn a_file_is_inspected_while_others_have_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.db");
-        let alone = Database::open(&path, OpenOptions::default()).await.unwrap();
-        let patience = Duration::from_secs(3);
-        assert_eq!(Database::inspect(&path, patience).await.unwrap(), 0);
-        alone.close().await.unwrap();
-        std::fs::write(&path, "no database, whatever its name. ".repeat(200)).unwrap();
-        let damaged = Database::inspect(&path, patience).await;
-        assert!(matches!(damaged, Err(Error::Corrupt(_))), "{damaged:?}");
-    }
-}
+#[path = "database_test.rs"]
+mod tests;

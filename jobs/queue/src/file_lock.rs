@@ -1,10 +1,10 @@
-//! Locks between the processes that share a data folder. The kernel drops them with the process, however it dies, so
+//! Locks between the processes that share a folder. The kernel drops them with the process, however it dies, so
 //! nothing has to be cleaned up after a crash and nobody waits for a dead process.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
     io,
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -16,7 +16,7 @@ const EVERY: Duration = Duration::from_millis(2);
 
 /// How a lock is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub enum Mode {
     /// Beside others.
     Shared,
     /// By nobody else.
@@ -25,12 +25,15 @@ pub(crate) enum Mode {
 
 /// A lock that is held; ends when dropped.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub struct Held {
     _file: File,
 }
 
 /// Takes the lock if nobody is in the way; `None` if somebody is.
-pub(crate) fn try_hold(path: &Path, mode: Mode) -> io::Result<Option<Held>> {
+///
+/// # Errors
+/// When the file cannot be opened or locked.
+pub fn try_hold(path: &Path, mode: Mode) -> io::Result<Option<Held>> {
     let file = OpenOptions::new()
         .create(true)
         .truncate(false)
@@ -51,7 +54,7 @@ pub(crate) fn try_hold(path: &Path, mode: Mode) -> io::Result<Option<Held>> {
 ///
 /// # Errors
 /// [`io::ErrorKind::TimedOut`] when somebody else holds it all the time.
-pub(crate) async fn hold(path: &Path, mode: Mode, deadline: Instant) -> io::Result<Held> {
+pub async fn hold(path: &Path, mode: Mode, deadline: Instant) -> io::Result<Held> {
     loop {
         if let Some(held) = try_hold(path, mode)? {
             return Ok(held);
@@ -63,5 +66,30 @@ pub(crate) async fn hold(path: &Path, mode: Mode, deadline: Instant) -> io::Resu
             ));
         }
         tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// A room that processes enter in turn. `door` is held only while waiting for `room`: whoever has just left finds somebody
+/// else at the door and comes after, and somebody who wants to be alone stops newcomers and sees the room empty itself.
+#[derive(Debug, Clone)]
+pub struct Room {
+    door: PathBuf,
+    room: PathBuf,
+}
+
+impl Room {
+    /// Names the two files.
+    pub fn new(door: PathBuf, room: PathBuf) -> Self {
+        Self { door, room }
+    }
+
+    /// Waits for the turn, at most `patience`.
+    ///
+    /// # Errors
+    /// As [`hold`].
+    pub async fn enter(&self, mode: Mode, patience: Duration) -> io::Result<Held> {
+        let deadline = Instant::now() + patience;
+        let _door = hold(&self.door, mode, deadline).await?;
+        hold(&self.room, mode, deadline).await
     }
 }
