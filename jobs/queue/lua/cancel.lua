@@ -1,4 +1,4 @@
--- uses: jobs
+-- uses: changes
 -- Ends a job that does not run; asks for the end of one that does.
 --
 -- ARGV: 1 now, 2 id.

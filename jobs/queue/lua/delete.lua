@@ -1,4 +1,4 @@
--- uses: jobs
+-- uses: changes
 -- keys: results checkpoints progress old
 -- Deletes a job that has ended, before its retention is over.
 --

@@ -1,4 +1,4 @@
--- uses: jobs
+-- uses: changes
 -- keys: results checkpoints progress rules buckets
 -- Leases jobs that may run now: by priority; within a priority, lanes (tenant and kind) by their share; within a lane
 -- by age. Promotes what is due first, so a worker that waits for the next instant needs no second call.

@@ -1,4 +1,4 @@
--- uses: jobs
+-- uses: changes
 -- Gives back what a worker was leased and knows nothing of: the answer to its fetch was lost. Such a job never started,
 -- so neither an attempt nor a crash is charged.
 --

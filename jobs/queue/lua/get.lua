@@ -1,4 +1,4 @@
--- uses: jobs
+-- uses: changes
 -- keys: results checkpoints progress
 -- Reads jobs whole.
 --

@@ -1,4 +1,4 @@
--- uses: jobs
+-- uses: changes
 -- Gives a dead job another payload.
 --
 -- ARGV: 1 now, 2 id, 3 the payload as JSON, 4 the field of its unique key, '' without; 5 the hash of its new body.

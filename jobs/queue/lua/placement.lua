@@ -1,4 +1,4 @@
--- uses: jobs
+-- uses: changes
 -- Says how many ready jobs come before one: those of more urgent priority, and those before it in its lane.
 --
 -- ARGV: 1 now, 2 id.

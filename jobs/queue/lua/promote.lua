@@ -1,4 +1,4 @@
--- uses: jobs
+-- uses: changes
 -- Makes jobs ready whose time has come, and kills those that were not run in time. Expiry first: what is due and
 -- expired must not run.
 --

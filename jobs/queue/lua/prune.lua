@@ -1,4 +1,4 @@
--- uses: jobs
+-- uses: changes
 -- keys: results checkpoints progress unique_expiry log old
 -- Deletes ended jobs and events whose time is over, keys that have run out, and what the log no longer needs.
 --

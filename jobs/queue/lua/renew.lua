@@ -1,4 +1,4 @@
--- uses: jobs
+-- uses: changes
 -- keys: checkpoints progress
 -- Keeps leases, and what handlers report with them.
 --

@@ -1,4 +1,4 @@
--- uses: jobs
+-- uses: changes
 -- Takes jobs back whose lease has run out. The loss counts as a crash, not as an attempt, and the epoch grows, so that
 -- a worker which was only slow is refused.
 --

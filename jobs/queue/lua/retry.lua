@@ -1,4 +1,4 @@
--- uses: jobs
+-- uses: changes
 -- keys: results progress
 -- Makes an ended job run again, with fresh attempts, or one that waits for its time run now.
 --

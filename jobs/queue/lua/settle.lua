@@ -1,4 +1,4 @@
--- uses: jobs
+-- uses: changes
 -- Strikes jobs off what others of this queue wait for: letters from the outbox of the queue where they ended.
 --
 -- ARGV: 1 now, then the waiting job's id and the ended one's, alternating, at most 1,000 pairs.

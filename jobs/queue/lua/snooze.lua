@@ -1,4 +1,4 @@
--- uses: jobs
+-- uses: changes
 -- Makes a job that is ready or waits for its time run at an instant and not before.
 --
 -- ARGV: 1 now, 2 id, 3 the instant, ms; one that has passed is due at once.

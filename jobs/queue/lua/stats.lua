@@ -1,4 +1,4 @@
--- uses: jobs
+-- uses: changes
 -- keys: rules
 -- Describes a queue: bounded by its lanes, not by its jobs.
 --

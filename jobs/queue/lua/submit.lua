@@ -1,4 +1,4 @@
--- uses: jobs
+-- uses: changes
 -- keys: log old unique_expiry
 -- Accepts jobs of one queue.
 --

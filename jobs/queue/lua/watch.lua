@@ -1,4 +1,4 @@
--- uses: jobs
+-- uses: changes
 -- Registers jobs of another queue that want to wait for jobs of this one.
 --
 -- ARGV: 1 now, 2 the other queue, then the waiting job's id and the id it waits for, alternating, at most 1,000 pairs.

@@ -10,15 +10,16 @@ pub(super) struct Script {
     pub(super) name: &'static str,
     /// Which keys it takes, in this order.
     pub(super) keys: Vec<&'static str>,
-    /// The text with its libraries.
-    pub(super) hash: String,
+    /// The text with its libraries, and how a server that has it knows it.
     pub(super) text: String,
+    pub(super) hash: String,
 }
 
-const LIBRARIES: [(&str, &str); 3] = [
+const LIBRARIES: [(&str, &str); 4] = [
     ("base", include_str!("../../lua/lib/base.lua")),
     ("lanes", include_str!("../../lua/lib/lanes.lua")),
     ("jobs", include_str!("../../lua/lib/jobs.lua")),
+    ("changes", include_str!("../../lua/lib/changes.lua")),
 ];
 
 macro_rules! scripts {
