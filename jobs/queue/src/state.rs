@@ -174,6 +174,26 @@ pub enum Event {
     Prune,
 }
 
+impl Event {
+    /// Every event.
+    pub const ALL: [Self; 14] = [
+        Self::Promote,
+        Self::Unblock,
+        Self::Fetch,
+        Self::Complete,
+        Self::Fail,
+        Self::Defer,
+        Self::Release,
+        Self::Rescue,
+        Self::Kill,
+        Self::Expire,
+        Self::Cancel,
+        Self::Retry,
+        Self::Snooze,
+        Self::Prune,
+    ];
+}
+
 /// Returns the state that follows `event` in `state`, or `None` where the event does not apply.
 ///
 /// [`Event::Prune`] applies to terminal states only and has no following state; it gives the state back.
@@ -208,27 +228,10 @@ pub fn next(state: JobState, event: Event) -> Option<JobState> {
 mod tests {
     use super::*;
 
-    const EVENTS: [Event; 14] = [
-        Event::Promote,
-        Event::Unblock,
-        Event::Fetch,
-        Event::Complete,
-        Event::Fail,
-        Event::Defer,
-        Event::Release,
-        Event::Rescue,
-        Event::Kill,
-        Event::Expire,
-        Event::Cancel,
-        Event::Retry,
-        Event::Snooze,
-        Event::Prune,
-    ];
-
     #[test]
     fn terminal_states_leave_only_by_retry_or_prune() {
         for state in JobState::ALL.into_iter().filter(|s| s.is_terminal()) {
-            for event in EVENTS {
+            for event in Event::ALL {
                 let allowed = matches!(event, Event::Retry | Event::Prune);
                 assert_eq!(
                     next(state, event).is_some(),

@@ -23,6 +23,7 @@
 mod audit;
 mod broker;
 mod changes;
+mod columns;
 mod contract;
 mod entry;
 mod filter;

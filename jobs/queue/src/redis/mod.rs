@@ -11,6 +11,7 @@ mod courier;
 pub mod doctor;
 mod events;
 mod fetch;
+mod finding;
 mod finish;
 mod forget;
 mod inspect;

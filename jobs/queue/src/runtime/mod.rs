@@ -23,6 +23,7 @@
 
 mod ack;
 mod backoff;
+mod builder;
 mod inflight;
 mod keeper;
 mod layers;
@@ -37,8 +38,9 @@ mod unknown;
 mod worker;
 
 pub use self::{
+    builder::{WorkerBuilder, WorkerOptions},
     liveness::{Liveness, QueueLiveness},
     observer::{NoObserver, Observer},
     source::JobSource,
-    worker::{RunReport, RuntimeError, Worker, WorkerBuilder, WorkerOptions},
+    worker::{RunReport, RuntimeError, Worker},
 };

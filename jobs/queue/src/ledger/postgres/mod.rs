@@ -2,28 +2,29 @@
 //! trip and is parsed once.
 
 mod connection;
+mod rows;
 mod schedules;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::{PgConnection, Postgres, QueryBuilder};
+use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use self::connection::StepError;
+use self::rows::{EndColumns, KeyColumns, add_jobs, error_code, known, take_keys, uuids};
 pub use self::{
     connection::{PostgresDatabase, PostgresOptions, migrate},
     schedules::PostgresSchedules,
 };
 use super::{
+    columns::errors_json,
     contract::{Inserted, Keep, Ledger, Note, Reopen, Reopened, Settlement, Sums},
     entry::{COLUMNS, Entry, EntryKey, StoredJob, read_state},
     filter::{before, push_filter, retained, sums},
-    insert::{Found, HolderRow, KnownRow},
+    insert::Found,
 };
 use crate::{
-    DeadReason, JobId, JobState, Result,
+    JobId, JobState, Result,
     broker::{JobFilter, Retention},
-    job::AttemptError,
 };
 
 /// A [`Ledger`] on a [`PostgresDatabase`].
@@ -37,172 +38,6 @@ impl PostgresLedger {
     pub fn new(database: PostgresDatabase) -> Self {
         Self { database }
     }
-}
-
-/// Unique keys as `take_keys.sql` takes them.
-#[derive(Default)]
-struct KeyColumns {
-    hashes: Vec<Uuid>,
-    ids: Vec<Uuid>,
-    body_hashes: Vec<Uuid>,
-    expire_at: Vec<Option<i64>>,
-}
-
-impl KeyColumns {
-    fn push(&mut self, key: EntryKey, id: JobId, body_hash: Uuid, now: Timestamp) {
-        self.hashes.push(key.hash);
-        self.ids.push(id.as_uuid());
-        self.body_hashes.push(body_hash);
-        self.expire_at.push(key.expires_at(now));
-    }
-}
-
-fn uuids(ids: &[JobId]) -> Vec<Uuid> {
-    ids.iter().map(JobId::as_uuid).collect()
-}
-
-/// Takes keys; returns who holds those that could not be taken.
-async fn take_keys(
-    connection: &mut PgConnection,
-    keys: &KeyColumns,
-    now: Timestamp,
-) -> Result<Vec<HolderRow>, StepError> {
-    if keys.hashes.is_empty() {
-        return Ok(Vec::new());
-    }
-    let taken: Vec<Uuid> = sqlx::query_scalar(include_str!(
-        "../../../queries/ledger/postgres/take_keys.sql"
-    ))
-    .bind(now.as_millisecond())
-    .bind(&keys.hashes)
-    .bind(&keys.ids)
-    .bind(&keys.body_hashes)
-    .bind(&keys.expire_at)
-    .fetch_all(&mut *connection)
-    .await?;
-    if taken.len() == keys.hashes.len() {
-        return Ok(Vec::new());
-    }
-    Ok(sqlx::query_as(include_str!(
-        "../../../queries/ledger/postgres/key_holders.sql"
-    ))
-    .bind(&keys.hashes)
-    .fetch_all(connection)
-    .await?)
-}
-
-async fn known(connection: &mut PgConnection, ids: &[JobId]) -> Result<Vec<KnownRow>, StepError> {
-    Ok(sqlx::query_as(include_str!(
-        "../../../queries/ledger/postgres/known_jobs.sql"
-    ))
-    .bind(uuids(ids))
-    .fetch_all(connection)
-    .await?)
-}
-
-/// Adds jobs, and notes which were new and which had been added meanwhile.
-async fn add_jobs(
-    connection: &mut PgConnection,
-    entries: &[&Entry],
-    now: Timestamp,
-    found: &mut Found,
-) -> Result<(), StepError> {
-    if entries.is_empty() {
-        return Ok(());
-    }
-    let ids: Vec<_> = entries.iter().map(|entry| entry.id.as_uuid()).collect();
-    let body_hashes: Vec<_> = entries.iter().map(|entry| entry.body_hash).collect();
-    let max_attempts: Vec<_> = entries
-        .iter()
-        .map(|entry| entry.max_attempts as i32)
-        .collect();
-    let queues: Vec<_> = entries.iter().map(|entry| entry.queue.as_str()).collect();
-    let kinds: Vec<_> = entries.iter().map(|entry| entry.kind.as_str()).collect();
-    let tenants: Vec<_> = entries.iter().map(|entry| entry.tenant.as_str()).collect();
-    let tags = entries
-        .iter()
-        .map(|entry| {
-            (!entry.tags.is_empty())
-                .then(|| serde_json::to_string(&entry.tags))
-                .transpose()
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    let specs: Vec<_> = entries.iter().map(|entry| entry.spec.as_str()).collect();
-    let new: Vec<Uuid> = sqlx::query_scalar(include_str!(
-        "../../../queries/ledger/postgres/insert_jobs.sql"
-    ))
-    .bind(now.as_millisecond())
-    .bind(ids)
-    .bind(body_hashes)
-    .bind(max_attempts)
-    .bind(queues)
-    .bind(kinds)
-    .bind(tenants)
-    .bind(tags)
-    .bind(specs)
-    .fetch_all(&mut *connection)
-    .await?;
-    if new.len() < entries.len() {
-        found.add_new(new);
-        let overtaken = found.overtaken(entries);
-        found.add_known(known(connection, &overtaken).await?)?;
-    }
-    Ok(())
-}
-
-/// Ends as `settle_jobs.sql` takes them.
-#[derive(Default)]
-struct EndColumns<'a> {
-    ids: Vec<Uuid>,
-    states: Vec<&'static str>,
-    dead_reasons: Vec<Option<&'static str>>,
-    started_at: Vec<Option<i64>>,
-    finished_at: Vec<i64>,
-    epochs: Vec<i64>,
-    attempts: Vec<i32>,
-    crashes: Vec<i32>,
-    max_attempts: Vec<i32>,
-    error_codes: Vec<Option<String>>,
-    errors: Vec<Option<String>>,
-    results: Vec<Option<&'a str>>,
-}
-
-impl<'a> EndColumns<'a> {
-    fn of(ends: &'a [Settlement]) -> Result<Self, StepError> {
-        let mut columns = Self::default();
-        for end in ends {
-            columns.ids.push(end.id.as_uuid());
-            columns.states.push(end.state.as_str());
-            columns
-                .dead_reasons
-                .push(end.dead_reason.map(DeadReason::as_str));
-            columns
-                .started_at
-                .push(end.started_at.map(Timestamp::as_millisecond));
-            columns.finished_at.push(end.finished_at.as_millisecond());
-            columns.epochs.push(end.epoch as i64);
-            columns.attempts.push(end.attempt as i32);
-            columns.crashes.push(end.crashes as i32);
-            columns.max_attempts.push(end.max_attempts as i32);
-            columns.error_codes.push(error_code(&end.errors));
-            columns.errors.push(errors_json(&end.errors)?);
-            columns.results.push(end.result.as_deref());
-        }
-        Ok(columns)
-    }
-}
-
-/// The code of the last error, without what `text` cannot hold.
-fn error_code(errors: &[AttemptError]) -> Option<String> {
-    errors
-        .last()
-        .map(|error| error.error.code.replace('\0', "�"))
-}
-
-fn errors_json(errors: &[AttemptError]) -> Result<Option<String>, serde_json::Error> {
-    (!errors.is_empty())
-        .then(|| serde_json::to_string(errors))
-        .transpose()
 }
 
 #[async_trait]

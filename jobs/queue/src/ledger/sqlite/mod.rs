@@ -1,26 +1,28 @@
 //! The ledger on a SQLite file, beside the queue's own tables or in a file of its own. Rows travel as JSON arrays.
 
+mod rows;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
-use serde::Serialize;
 use serde_json::json;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use uuid::Uuid;
 
+use self::rows::{
+    ROWS_A_STATEMENT, StepError, add_jobs, bytes, end_row, hex, hexes, known, take_keys,
+};
 use super::{
+    columns::errors_json,
     contract::{Inserted, Keep, Ledger, Note, Reopen, Reopened, Settlement, Sums},
     entry::{COLUMNS, Entry, EntryKey, StoredJob, read_state},
     filter::push_filter,
-    insert::{Found, HolderRow, KnownRow},
+    insert::Found,
 };
 use crate::{
-    DeadReason, Error, JobId, JobState, Result,
+    Error, JobId, JobState, Result,
     broker::{JobFilter, Retention},
     sqlite::Database,
 };
-
-/// Bounds the JSON of one statement.
-const ROWS_A_STATEMENT: usize = 1_000;
 
 /// A [`Ledger`] on a [`Database`].
 #[derive(Debug, Clone)]
@@ -62,140 +64,6 @@ impl SqliteLedger {
     }
 }
 
-/// Why a step failed.
-#[derive(Debug, thiserror::Error)]
-enum StepError {
-    #[error(transparent)]
-    Storage(#[from] sqlx::Error),
-    #[error(transparent)]
-    Json(#[from] serde_json::Error),
-    #[error(transparent)]
-    Ledger(#[from] Error),
-}
-
-fn hex(id: Uuid) -> String {
-    id.simple().to_string()
-}
-
-fn hexes(ids: &[JobId]) -> Vec<String> {
-    ids.iter().map(|id| hex(id.as_uuid())).collect()
-}
-
-fn bytes(id: &JobId) -> Vec<u8> {
-    id.as_uuid().as_bytes().to_vec()
-}
-
-#[derive(Serialize)]
-struct EntryRow<'a> {
-    id: String,
-    body_hash: String,
-    max_attempts: u32,
-    queue: &'a str,
-    kind: &'a str,
-    tenant: &'a str,
-    tags: Option<String>,
-    spec: &'a str,
-}
-
-#[derive(Serialize)]
-struct EndRow<'a> {
-    id: String,
-    state: &'static str,
-    dead_reason: Option<&'static str>,
-    started_at: Option<i64>,
-    finished_at: i64,
-    epoch: u64,
-    attempt: u32,
-    crashes: u32,
-    max_attempts: u32,
-    error_code: Option<&'a str>,
-    errors: Option<String>,
-    result: Option<&'a str>,
-}
-
-async fn take_keys(
-    connection: &mut SqliteConnection,
-    keys: &[(Uuid, Uuid, Uuid, Option<i64>)],
-    now: Timestamp,
-) -> Result<Vec<HolderRow>, StepError> {
-    let mut holders = Vec::new();
-    for keys in keys.chunks(ROWS_A_STATEMENT) {
-        let rows: Vec<_> = keys
-            .iter()
-            .map(|(hash, id, body_hash, expires_at)| {
-                json!({"hash": hex(*hash), "id": hex(*id), "body_hash": hex(*body_hash), "expires_at": expires_at})
-            })
-            .collect();
-        let taken: Vec<Uuid> =
-            sqlx::query_scalar(include_str!("../../queries/ledger/sqlite/take_keys.sql"))
-                .bind(serde_json::to_string(&rows)?)
-                .bind(now.as_millisecond())
-                .fetch_all(&mut *connection)
-                .await?;
-        if taken.len() < keys.len() {
-            let hashes: Vec<_> = keys.iter().map(|(hash, ..)| hex(*hash)).collect();
-            let rows: Vec<HolderRow> =
-                sqlx::query_as(include_str!("../../queries/ledger/sqlite/key_holders.sql"))
-                    .bind(serde_json::to_string(&hashes)?)
-                    .fetch_all(&mut *connection)
-                    .await?;
-            holders.extend(rows);
-        }
-    }
-    Ok(holders)
-}
-
-async fn known(
-    connection: &mut SqliteConnection,
-    ids: &[JobId],
-) -> Result<Vec<KnownRow>, StepError> {
-    Ok(
-        sqlx::query_as(include_str!("../../queries/ledger/sqlite/known_jobs.sql"))
-            .bind(serde_json::to_string(&hexes(ids))?)
-            .fetch_all(connection)
-            .await?,
-    )
-}
-
-async fn add_jobs(
-    connection: &mut SqliteConnection,
-    entries: &[&Entry],
-    now: Timestamp,
-) -> Result<Vec<Uuid>, StepError> {
-    let mut new = Vec::with_capacity(entries.len());
-    for entries in entries.chunks(ROWS_A_STATEMENT) {
-        let rows = entries
-            .iter()
-            .map(|entry| {
-                Ok(EntryRow {
-                    id: hex(entry.id.as_uuid()),
-                    body_hash: hex(entry.body_hash),
-                    max_attempts: entry.max_attempts,
-                    queue: &entry.queue,
-                    kind: &entry.kind,
-                    tenant: &entry.tenant,
-                    tags: (!entry.tags.is_empty())
-                        .then(|| serde_json::to_string(&entry.tags))
-                        .transpose()?,
-                    spec: &entry.spec,
-                })
-            })
-            .collect::<Result<Vec<_>, serde_json::Error>>()?;
-        let ids: Vec<Uuid> =
-            sqlx::query_scalar(include_str!("../../queries/ledger/sqlite/insert_jobs.sql"))
-                .bind(serde_json::to_string(&rows)?)
-                .bind(now.as_millisecond())
-                .fetch_all(&mut *connection)
-                .await?;
-        new.extend(ids);
-    }
-    sqlx::query("UPDATE ledger_totals SET accepted = accepted + ?1")
-        .bind(new.len() as i64)
-        .execute(connection)
-        .await?;
-    Ok(new)
-}
-
 #[async_trait]
 impl Ledger for SqliteLedger {
     async fn insert(
@@ -235,10 +103,12 @@ impl Ledger for SqliteLedger {
             .bind(&ids)
             .execute(&mut *connection)
             .await?;
-            let gone = sqlx::query(include_str!("../../queries/ledger/sqlite/discard_jobs.sql"))
-                .bind(&ids)
-                .execute(&mut *connection)
-                .await?;
+            let gone = sqlx::query(include_str!(
+                "../../../queries/ledger/sqlite/discard_jobs.sql"
+            ))
+            .bind(&ids)
+            .execute(&mut *connection)
+            .await?;
             sqlx::query("UPDATE ledger_totals SET accepted = accepted - ?1")
                 .bind(gone.rows_affected() as i64)
                 .execute(connection)
@@ -257,7 +127,7 @@ impl Ledger for SqliteLedger {
                     .map(end_row)
                     .collect::<Result<Vec<_>, serde_json::Error>>()?;
                 let settled: Vec<Uuid> =
-                    sqlx::query_scalar(include_str!("../../queries/ledger/sqlite/settle_jobs.sql"))
+                    sqlx::query_scalar(include_str!("../../../queries/ledger/sqlite/settle_jobs.sql"))
                         .bind(serde_json::to_string(&rows)?)
                         .bind(force)
                         .fetch_all(&mut *connection)
@@ -291,7 +161,7 @@ impl Ledger for SqliteLedger {
                     })
                     .collect::<Result<Vec<_>, serde_json::Error>>()?;
                 sqlx::query(include_str!(
-                    "../../queries/ledger/sqlite/note_attempts.sql"
+                    "../../../queries/ledger/sqlite/note_attempts.sql"
                 ))
                 .bind(serde_json::to_string(&rows)?)
                 .execute(&mut *connection)
@@ -314,13 +184,15 @@ impl Ledger for SqliteLedger {
                     return Ok((Reopened::KeyTaken, false));
                 }
             }
-            let done = sqlx::query(include_str!("../../queries/ledger/sqlite/reopen_job.sql"))
-                .bind(bytes(&job.id))
-                .bind(&job.spec)
-                .bind(job.epoch as i64)
-                .bind(job.finished_at.as_millisecond())
-                .execute(connection)
-                .await?;
+            let done = sqlx::query(include_str!(
+                "../../../queries/ledger/sqlite/reopen_job.sql"
+            ))
+            .bind(bytes(&job.id))
+            .bind(&job.spec)
+            .bind(job.epoch as i64)
+            .bind(job.finished_at.as_millisecond())
+            .execute(connection)
+            .await?;
             if done.rows_affected() == 0 {
                 return Ok((Reopened::Missing, false));
             }
@@ -476,7 +348,7 @@ impl Ledger for SqliteLedger {
             for (state, keep) in super::filter::retained(retention) {
                 let before = super::filter::before(now, keep);
                 let gone: Vec<Uuid> =
-                    sqlx::query_scalar(include_str!("../../queries/ledger/sqlite/prune_jobs.sql"))
+                    sqlx::query_scalar(include_str!("../../../queries/ledger/sqlite/prune_jobs.sql"))
                         .bind(state.as_str())
                         .bind(before)
                         .bind((limit - pruned) as i64)
@@ -494,7 +366,7 @@ impl Ledger for SqliteLedger {
                 .bind(pruned as i64)
                 .execute(&mut *connection)
                 .await?;
-            sqlx::query(include_str!("../../queries/ledger/sqlite/prune_keys.sql"))
+            sqlx::query(include_str!("../../../queries/ledger/sqlite/prune_keys.sql"))
                 .bind(now.as_millisecond())
                 .bind(limit as i64)
                 .execute(connection)
@@ -528,27 +400,4 @@ impl Ledger for SqliteLedger {
             .map(drop)
             .map_err(|error| self.database.error(error))
     }
-}
-
-fn errors_json(errors: &[crate::job::AttemptError]) -> Result<Option<String>, serde_json::Error> {
-    (!errors.is_empty())
-        .then(|| serde_json::to_string(errors))
-        .transpose()
-}
-
-fn end_row(end: &Settlement) -> Result<EndRow<'_>, serde_json::Error> {
-    Ok(EndRow {
-        id: hex(end.id.as_uuid()),
-        state: end.state.as_str(),
-        dead_reason: end.dead_reason.map(DeadReason::as_str),
-        started_at: end.started_at.map(Timestamp::as_millisecond),
-        finished_at: end.finished_at.as_millisecond(),
-        epoch: end.epoch,
-        attempt: end.attempt,
-        crashes: end.crashes,
-        max_attempts: end.max_attempts,
-        error_code: end.errors.last().map(|error| error.error.code.as_str()),
-        errors: errors_json(&end.errors)?,
-        result: end.result.as_deref(),
-    })
 }
