@@ -14,6 +14,9 @@ use crate::{
 /// Bytes of arguments that one call carries, unless one job alone has more.
 const MAX_CALL_BYTES: usize = 1 << 20;
 
+/// A job with options (a time, a key, dependencies) takes the script so many times as long as one without.
+const OPTIONS_WEIGHT: usize = 4;
+
 /// A job that passed the checks, with its payload as JSON and its place in the submit.
 struct Checked {
     place: usize,
@@ -324,13 +327,19 @@ fn into_calls(checked: Vec<Checked>, in_order: bool) -> Vec<Vec<Checked>> {
     }
     let mut calls = Vec::new();
     for group in groups {
-        let (mut call, mut bytes) = (Vec::new(), 0);
+        let (mut call, mut bytes, mut weight) = (Vec::new(), 0, 0);
         for item in group {
-            if call.len() == CHUNK || (bytes > 0 && bytes + item.payload.len() > MAX_CALL_BYTES) {
+            let own = if codec::is_plain(&item.job) && item.past.is_none() {
+                1
+            } else {
+                OPTIONS_WEIGHT
+            };
+            if weight + own > CHUNK || (bytes > 0 && bytes + item.payload.len() > MAX_CALL_BYTES) {
                 calls.push(std::mem::take(&mut call));
-                bytes = 0;
+                (bytes, weight) = (0, 0);
             }
             bytes += item.payload.len();
+            weight += own;
             call.push(item);
         }
         if !call.is_empty() {
