@@ -1,6 +1,9 @@
 //! Queues: list, pause, resume, purge.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -64,8 +67,19 @@ async fn set_paused(
     queue: String,
     paused: bool,
 ) -> Result<axum::Json<PausedView>> {
+    require_known(state, &queue).await?;
+    state
+        .services
+        .broker
+        .set_paused(Scope::Queue(queue.clone()), paused)
+        .await?;
+    Ok(axum::Json(PausedView { queue, paused }))
+}
+
+/// A misspelt name is an error, not a queue without jobs.
+async fn require_known(state: &ApiState, queue: &str) -> Result<()> {
     let known = known_queues(state).await?;
-    if !known.contains(&queue) {
+    if !known.contains(queue) {
         let known: Vec<_> = known.into_iter().collect();
         return Err(ApiError::new(
             Code::QueueNotFound,
@@ -75,12 +89,7 @@ async fn set_paused(
             ),
         ));
     }
-    state
-        .services
-        .broker
-        .set_paused(Scope::Queue(queue.clone()), paused)
-        .await?;
-    Ok(axum::Json(PausedView { queue, paused }))
+    Ok(())
 }
 
 /// Queues that have or had jobs, and those that workers are configured to serve: pausing one before its first job is
@@ -109,23 +118,53 @@ async fn resume_queue(
     set_paused(&state, queue, false).await
 }
 
-/// Empties a queue: what waits is cancelled and deleted, what ended is deleted, what runs is told to stop.
-async fn purge_queue(
-    State(state): State<ApiState>,
-    PathSegment(queue): PathSegment,
-    Query(parameters): Query<PurgeParameters>,
-) -> Result<axum::Json<OperationReport>> {
-    let broker = &state.services.broker;
-    let report = purge(broker, &queue, parameters.dry_run, |_| {}).await?;
-    Ok(axum::Json(report))
-}
-
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PurgeParameters {
     /// Only count.
     #[serde(default)]
     dry_run: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct PurgeView {
+    #[serde(flatten)]
+    report: OperationReport,
+    /// Whether that was all; if not, ask again.
+    complete: bool,
+}
+
+/// How long one request purges: well within a client's patience.
+const PURGE_FOR: Duration = Duration::from_secs(2);
+
+/// Empties a queue: what waits is cancelled and deleted, what ended is deleted, what runs is told to stop.
+async fn purge_queue(
+    State(state): State<ApiState>,
+    PathSegment(queue): PathSegment,
+    Query(parameters): Query<PurgeParameters>,
+) -> Result<axum::Json<PurgeView>> {
+    require_known(&state, &queue).await?;
+    let mut so_far = OperationReport::default();
+    let purged = tokio::time::timeout(
+        PURGE_FOR,
+        purge(
+            &state.services.broker,
+            &queue,
+            parameters.dry_run,
+            |report| so_far = report.clone(),
+        ),
+    );
+    let view = match purged.await {
+        Ok(report) => PurgeView {
+            report: report?,
+            complete: true,
+        },
+        Err(_) => PurgeView {
+            report: so_far,
+            complete: false,
+        },
+    };
+    Ok(axum::Json(view))
 }
 
 pub(crate) fn router() -> Router<ApiState> {

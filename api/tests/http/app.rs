@@ -91,6 +91,10 @@ impl App {
         send(self.request("GET", path)).await
     }
 
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        send(self.request("DELETE", path)).await
+    }
+
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         send(self.request("POST", path).json(body)).await
     }

@@ -64,3 +64,57 @@ async fn the_audit_accounts_for_every_job() {
     app.submit("a.txt", "one").await;
     assert_json_snapshot!("audit", app.get("/api/audit").await.json());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_explained_and_deleted_only_when_it_has_ended() {
+    let app = App::start().await;
+    let id = app.submit("a.txt", "one").await.json()["job_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let path = format!("/api/jobs/{id}");
+    app.post("/api/queues/documents/pause", &json!(null)).await;
+    let why = app.get(&format!("{path}/why")).await.json();
+    assert_eq!(why["state"], "ready");
+    assert_eq!(why["reasons"][0]["reason"], "paused");
+    let sentence = why["sentences"][0].as_str().unwrap();
+    assert!(sentence.contains("documents"), "{sentence}");
+    app.delete(&path).await.problem(409, "job.conflict");
+    app.post(&format!("{path}/cancel"), &json!(null)).await;
+    let deleted = app.delete(&path).await;
+    assert_eq!(deleted.json(), json!({"id": id, "deleted": true}));
+    app.get(&path).await.problem(404, "job.not_found");
+    app.get(&format!("{path}/why"))
+        .await
+        .problem(404, "job.not_found");
+    let audit = app.post("/api/audit/repair", &json!(null)).await.json();
+    assert_eq!(audit["unaccounted"], 0, "{audit}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purge_counts_first_and_then_empties() {
+    let app = App::start().await;
+    for n in 0..3 {
+        app.submit(&format!("{n}.txt"), "one").await;
+    }
+    let purge = "/api/queues/documents/purge";
+    let dry = app
+        .post(&format!("{purge}?dry_run=true"), &json!(null))
+        .await;
+    assert_eq!(
+        dry.json(),
+        json!({"dry_run": true, "matched": 3, "changed": 3, "refused": {}, "complete": true})
+    );
+    let done = app.post(purge, &json!(null)).await.json();
+    assert_eq!(
+        (&done["changed"], &done["complete"]),
+        (&json!(3), &json!(true))
+    );
+    let left = app.get("/api/jobs?queue=documents").await.json();
+    assert_eq!(left["items"], json!([]));
+    app.post("/api/queues/docments/purge", &json!(null))
+        .await
+        .problem(404, "queue.not_found");
+    let workers = app.get("/api/workers").await.json();
+    assert_eq!(workers, json!({"items": []}));
+}
