@@ -2,8 +2,16 @@ use graphmill_config::{Config, Sources};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use graphmill_pipeline::doctor::Finding;
+
 use super::*;
-use crate::commands::demo::Question;
+use crate::{
+    commands::{
+        demo::{Question, report::Report},
+        ingest::tally::{Failure, Summary},
+    },
+    views::{Answer, Document, Job, Queue},
+};
 
 const ID: &str = "0190b6a4-7c1e-7f3a-9d52-3b8f6e1c2a47";
 
