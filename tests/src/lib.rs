@@ -4,11 +4,10 @@
 //! `system.kill()`. A system that is dropped is killed by its own pid.
 
 pub mod corpus;
+pub mod outcome;
 pub mod process;
-pub mod redis;
 pub mod system;
 pub mod worker;
 
-pub use redis::Redis;
 pub use system::System;
 pub use worker::Worker;

@@ -1,7 +1,6 @@
 //! One running `graphmill dev`, or `graphmill api` with workers beside it.
 
 use std::{
-    net::TcpListener,
     path::{Path, PathBuf},
     process::Stdio,
     time::{Duration, Instant},
@@ -9,6 +8,7 @@ use std::{
 
 use graphmill_queue::clock::SystemClock;
 use graphmill_queue::sqlite::{Database, OpenOptions};
+use graphmill_servers::port::free_port;
 use graphmill_store::{
     graph::{ContentHashes, Graph, Totals},
     sqlite::SqliteStore,
@@ -39,18 +39,6 @@ pub fn binary() -> PathBuf {
         .map(|folder| folder.join("graphmill"))
         .find(|binary| binary.is_file())
         .expect("`graphmill` is built: `cargo build --release --workspace`")
-}
-
-/// Returns a port that is free now.
-///
-/// # Panics
-/// When loopback has none.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    listener
-        .local_addr()
-        .expect("a bound socket has an address")
-        .port()
 }
 
 impl System {

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use graphmill_servers::port::free_port;
 use serde_json::Value;
 
-use crate::{process::Process, system::free_port};
+use crate::process::Process;
 
 /// A worker process on somebody's data folder.
 pub struct Worker {

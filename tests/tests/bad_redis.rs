@@ -7,7 +7,8 @@ use std::{
     process::{Command, Output},
 };
 
-use graphmill_tests::{Redis, System, Worker, system::binary};
+use graphmill_servers::redis::{Persistence, Redis};
+use graphmill_tests::{System, Worker, system::binary};
 use serde_json::Value;
 
 fn run(command: &str, data_dir: &Path, url: &str) -> Output {
@@ -65,7 +66,7 @@ fn assert_refused(url: &str, code: &str, remedy: &str) {
 
 #[test]
 fn a_server_as_the_manual_sets_it_up_is_fine() {
-    let redis = Redis::start(&[]);
+    let redis = Redis::with(Persistence::AppendOnly, &[]);
     assert_eq!(
         doctor(&redis.setting()),
         (Some(0), Vec::new(), String::new())
@@ -93,7 +94,7 @@ fn a_url_that_cannot_be_read_is_a_wrong_setting() {
 
 #[test]
 fn a_server_that_is_not_there_is_an_error_for_the_doctor_only() {
-    let redis = Redis::prepare(&[]);
+    let redis = Redis::prepare(Persistence::AppendOnly, &[]);
     let (exit, codes, hints) = doctor(&redis.setting());
     assert_eq!(codes, [("redis.away".to_owned(), "error".to_owned())]);
     assert_eq!(exit, Some(1));
@@ -102,7 +103,7 @@ fn a_server_that_is_not_there_is_an_error_for_the_doctor_only() {
 
 #[test]
 fn a_password_that_is_wrong_missing_or_too_much() {
-    let redis = Redis::start(&["--requirepass", "right"]);
+    let redis = Redis::with(Persistence::AppendOnly, &["--requirepass", "right"]);
     let port = redis.port();
     for credentials in ["", ":hunter2@", "nobody:hunter2@"] {
         let url = format!("redis.url=redis://{credentials}127.0.0.1:{port}/0");
@@ -110,7 +111,7 @@ fn a_password_that_is_wrong_missing_or_too_much() {
     }
     let url = format!("redis.url=redis://:right@127.0.0.1:{port}/0");
     assert_eq!(doctor(&url).0, Some(0));
-    let open = Redis::start(&[]);
+    let open = Redis::with(Persistence::AppendOnly, &[]);
     let url = format!("redis.url=redis://:hunter2@127.0.0.1:{}/0", open.port());
     assert_refused(&url, "redis.auth", "requirepass");
 }
@@ -118,7 +119,7 @@ fn a_password_that_is_wrong_missing_or_too_much() {
 #[test]
 fn a_server_that_deletes_jobs_when_it_is_full() {
     for policy in ["allkeys-lru", "volatile-lru"] {
-        let redis = Redis::start(&["--maxmemory-policy", policy]);
+        let redis = Redis::with(Persistence::AppendOnly, &["--maxmemory-policy", policy]);
         assert_refused(
             &redis.setting(),
             "redis.eviction",
@@ -129,18 +130,21 @@ fn a_server_that_deletes_jobs_when_it_is_full() {
 
 #[test]
 fn a_node_of_a_cluster_behind_a_plain_url_and_the_other_way_round() {
-    let node = Redis::start(&["--cluster-enabled", "yes"]);
+    let node = Redis::with(Persistence::AppendOnly, &["--cluster-enabled", "yes"]);
     assert_refused(&node.setting(), "redis.cluster", "redis-cluster://");
-    let single = Redis::start(&[]);
+    let single = Redis::with(Persistence::AppendOnly, &[]);
     let url = format!("redis.url=redis-cluster://127.0.0.1:{}", single.port());
     assert_refused(&url, "redis.cluster", "redis://host:6379/0");
 }
 
 #[test]
 fn a_replica() {
-    let master = Redis::start(&[]);
+    let master = Redis::with(Persistence::AppendOnly, &[]);
     let port = master.port().to_string();
-    let replica = Redis::start(&["--replicaof", "127.0.0.1", &port]);
+    let replica = Redis::with(
+        Persistence::AppendOnly,
+        &["--replicaof", "127.0.0.1", &port],
+    );
     assert_refused(&replica.setting(), "redis.replica", "replicaof");
 }
 
@@ -148,7 +152,7 @@ fn a_replica() {
 fn with_user(line: &str) -> Redis {
     let mut arguments = vec!["--user"];
     arguments.extend(line.split(' '));
-    Redis::start(&arguments)
+    Redis::with(Persistence::AppendOnly, &arguments)
 }
 
 #[test]
@@ -178,7 +182,7 @@ async fn the_rights_that_the_hint_names_are_enough_for_the_whole_pipeline() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_keeps_nothing_on_disk_is_a_warning() {
-    let redis = Redis::start(&["--appendonly", "no", "--save", ""]);
+    let redis = Redis::start(Persistence::None);
     let (exit, codes, hints) = doctor(&redis.setting());
     let warning = ("redis.persistence".to_owned(), "warning".to_owned());
     assert_eq!((exit, codes), (Some(0), vec![warning]));

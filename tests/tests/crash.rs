@@ -1,35 +1,15 @@
 //! kill -9 in the middle of an ingestion, at random moments, several times: nothing is lost, nothing is doubled, and what
 //! comes out equals, by hash, what an undisturbed run gives.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
-use graphmill_store::graph::{ContentHashes, Totals};
-use graphmill_tests::{System, corpus};
+use graphmill_tests::{System, corpus, outcome::undisturbed};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 /// Every how-manieth file of the corpus, and how large at most: a run of some seconds, so that kills fall into it.
 const STRIDE: usize = 5;
 const MAX_BYTES: u64 = 120_000;
 const KILLS: usize = 4;
-
-async fn ingest(system: &System, folder: &Path) {
-    let folder = folder
-        .to_str()
-        .expect("a temporary folder has a printable path");
-    let (code, stdout, stderr) = system.cli(&["--json", "ingest", folder, "--wait"]).await;
-    assert!(matches!(code, Some(0 | 1)), "{code:?}\n{stdout}\n{stderr}");
-}
-
-/// What a run leaves: documents by status (scans without text fail, with or without a kill), sums, hashes.
-type Outcome = (serde_json::Value, (Totals, ContentHashes));
-
-async fn undisturbed(data: &Path, folder: &Path) -> Outcome {
-    let mut system = System::start(data, &[]).await;
-    ingest(&system, folder).await;
-    let documents = system.wait_settled().await;
-    assert_eq!(system.stop().await, Some(0));
-    (documents, system.contents().await)
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_ingestion_finishes_by_itself_with_the_same_result() {

@@ -1,9 +1,9 @@
 //! One system of several processes: Redis, `graphmill api`, and workers that come, go and are killed.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
-use graphmill_store::graph::{ContentHashes, Totals};
-use graphmill_tests::{Redis, System, Worker, corpus};
+use graphmill_servers::redis::{Persistence, Redis};
+use graphmill_tests::{System, Worker, corpus, outcome::undisturbed};
 use serde_json::{Value, json};
 
 /// Every how-manieth file of the corpus, and how large at most: some forty.
@@ -12,23 +12,6 @@ const MAX_BYTES: u64 = 1_000_000;
 
 /// Leases that are lost quickly, so that a test need not wait for what a killed worker held.
 const SHORT_LEASES: [&str; 2] = ["queue.lease=2s", "queue.heartbeat=500ms"];
-
-/// What a run leaves: documents by status, sums, hashes.
-type Outcome = (Value, (Totals, ContentHashes));
-
-async fn ingest(system: &System, folder: &Path) {
-    let folder = folder.to_str().expect("a printable path");
-    let (code, stdout, stderr) = system.cli(&["--json", "ingest", folder, "--wait"]).await;
-    assert!(matches!(code, Some(0 | 1)), "{code:?}\n{stdout}\n{stderr}");
-}
-
-async fn in_one_process(data: &Path, folder: &Path) -> Outcome {
-    let mut system = System::start(data, &[]).await;
-    ingest(&system, folder).await;
-    let documents = system.wait_settled().await;
-    assert_eq!(system.stop().await, Some(0));
-    (documents, system.contents().await)
-}
 
 async fn completed(system: &System) -> u64 {
     let (_, stats) = system.get("/api/stats").await;
@@ -44,9 +27,9 @@ async fn a_worker_that_is_killed_changes_nothing_of_the_result() {
     let folder = temp.path().join("documents");
     let files = corpus::copy_sample(&corpus, &folder, STRIDE, MAX_BYTES);
     assert!(files > 30, "the sample has {files} files");
-    let expected = in_one_process(&temp.path().join("embedded"), &folder).await;
+    let expected = undisturbed(&temp.path().join("embedded"), &folder).await;
 
-    let redis = Redis::start(&[]);
+    let redis = Redis::with(Persistence::AppendOnly, &[]);
     let data = temp.path().join("shared");
     let url = redis.setting();
     let settings = [SHORT_LEASES[0], SHORT_LEASES[1], &url];
@@ -89,7 +72,7 @@ async fn a_worker_that_is_killed_changes_nothing_of_the_result() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_that_start_at_the_same_moment_make_one_database() {
-    let redis = Redis::start(&[]);
+    let redis = Redis::with(Persistence::AppendOnly, &[]);
     for _ in 0..3 {
         let temp = tempfile::tempdir().expect("a temporary folder");
         let url = redis.setting();
@@ -122,7 +105,7 @@ async fn found(system: &System, query: &str) -> Vec<String> {
 /// The API keeps vectors in memory, and it is the workers that write and delete them.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_search_sees_what_other_processes_wrote_and_deleted_since_the_last_one() {
-    let redis = Redis::start(&[]);
+    let redis = Redis::with(Persistence::AppendOnly, &[]);
     let temp = tempfile::tempdir().expect("a temporary folder");
     let url = redis.setting();
     let mut api = System::api(temp.path(), &[&url]);
@@ -155,7 +138,7 @@ async fn a_search_sees_what_other_processes_wrote_and_deleted_since_the_last_one
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_redis_the_api_says_so_and_goes_on_when_it_is_there() {
-    let mut redis = Redis::prepare(&[]);
+    let mut redis = Redis::prepare(Persistence::AppendOnly, &[]);
     let temp = tempfile::tempdir().expect("a temporary folder");
     let url = redis.setting();
     // With the ledger a submit is accepted while Redis is away, and dispatched when it is back.
@@ -181,7 +164,7 @@ async fn without_redis_the_api_says_so_and_goes_on_when_it_is_there() {
     // What needs no broker is served.
     assert!(found(&api, "ships").await.is_empty());
 
-    redis.boot();
+    redis.resume();
     worker.wait_ready().await;
     let (status, accepted) = api.post("/api/documents", &body).await;
     assert_eq!(status, 201, "{accepted}");
@@ -193,7 +176,7 @@ async fn without_redis_the_api_says_so_and_goes_on_when_it_is_there() {
     let text = "Nobody counts the gulls.";
     let other = json!({ "title": "b", "source": "b", "content": text });
     assert_eq!(api.post("/api/documents", &other).await.0, 503);
-    redis.boot();
+    redis.resume();
     worker.wait_ready().await;
     api.wait_ready().await;
     api.upload_text("b", text).await;
@@ -204,7 +187,7 @@ async fn without_redis_the_api_says_so_and_goes_on_when_it_is_there() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_forgets_everything_costs_only_time() {
-    let mut redis = Redis::start(&["--appendonly", "no", "--save", ""]);
+    let mut redis = Redis::start(Persistence::None);
     let temp = tempfile::tempdir().expect("a temporary folder");
     let url = redis.setting();
     let settings = [SHORT_LEASES[0], SHORT_LEASES[1], &url];
@@ -221,7 +204,7 @@ async fn a_redis_that_forgets_everything_costs_only_time() {
     redis.kill();
     // Long enough for the process on duty to see it.
     tokio::time::sleep(Duration::from_secs(3)).await;
-    redis.boot();
+    redis.resume();
     let documents = api.wait_settled().await;
     assert_eq!(documents["completed"], 60, "{documents}");
     assert_eq!(worker.stop().await, Some(0));
@@ -230,7 +213,7 @@ async fn a_redis_that_forgets_everything_costs_only_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_shows_its_health_and_its_own_queues_only() {
-    let redis = Redis::start(&[]);
+    let redis = Redis::with(Persistence::AppendOnly, &[]);
     let temp = tempfile::tempdir().expect("a temporary folder");
     let url = redis.setting();
     let mut whole = System::new(temp.path(), &[&url]);
@@ -253,7 +236,7 @@ async fn a_worker_shows_its_health_and_its_own_queues_only() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_without_redis_does_not_get_into_a_shared_folder() {
-    let redis = Redis::start(&[]);
+    let redis = Redis::with(Persistence::AppendOnly, &[]);
     let temp = tempfile::tempdir().expect("a temporary folder");
     let url = redis.setting();
     let mut api = System::api(temp.path(), &[&url]);

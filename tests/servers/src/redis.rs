@@ -17,6 +17,8 @@ pub(crate) const PACKAGE: &str = "the Debian package redis-server";
 pub enum Persistence {
     /// Not at all: after a restart it is empty.
     None,
+    /// By its log of appends, as `docs/operating.md` says.
+    AppendOnly,
     /// Every write, before its answer.
     EveryWrite,
 }
@@ -41,9 +43,21 @@ impl Redis {
         Self::on(free_port(), persistence, arguments)
     }
 
+    /// Takes a port and a folder for a server that [`Redis::resume`] starts.
+    pub fn prepare(persistence: Persistence, arguments: &[&str]) -> Self {
+        Self::prepare_on(free_port(), persistence, arguments)
+    }
+
     pub(crate) fn on(port: u16, persistence: Persistence, arguments: &[&str]) -> Self {
+        let mut redis = Self::prepare_on(port, persistence, arguments);
+        redis.resume();
+        redis
+    }
+
+    fn prepare_on(port: u16, persistence: Persistence, arguments: &[&str]) -> Self {
         let keep: &[&str] = match persistence {
             Persistence::None => &["--save", "", "--appendonly", "no"],
+            Persistence::AppendOnly => &["--appendonly", "yes"],
             Persistence::EveryWrite => &[
                 "--save",
                 "",
@@ -53,7 +67,7 @@ impl Redis {
                 "always",
             ],
         };
-        let mut redis = Self {
+        Self {
             folder: tempfile::tempdir().expect("there is a temporary folder"),
             port,
             arguments: keep
@@ -62,12 +76,10 @@ impl Redis {
                 .map(ToString::to_string)
                 .collect(),
             server: None,
-        };
-        redis.resume();
-        redis
+        }
     }
 
-    /// Starts it again after [`Redis::kill`], on the same port with the same folder.
+    /// Starts it (again), on the same port with the same folder.
     pub fn resume(&mut self) {
         let mut command = Command::new("redis-server");
         command
@@ -77,7 +89,13 @@ impl Redis {
             .args(["--loglevel", "warning"])
             .args(&self.arguments);
         self.server = Some(Server::start(&mut command, PACKAGE));
-        wait_until("Redis answers", || self.cli(&["PING"]).starts_with("PONG"));
+        wait_until("Redis answers", || {
+            let answer = self.cli(&["PING"]);
+            // A server with a password answers, too.
+            ["PONG", "NOAUTH", "NOPERM"]
+                .iter()
+                .any(|word| answer.starts_with(word))
+        });
     }
 
     /// Kills it: what was not written is lost.
@@ -118,6 +136,11 @@ impl Redis {
     /// Returns its URL.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Returns the setting of graphmill that names it.
+    pub fn setting(&self) -> String {
+        format!("redis.url={}", self.url())
     }
 }
 

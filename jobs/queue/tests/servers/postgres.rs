@@ -7,7 +7,6 @@
 
 use std::{
     fs::{self, File},
-    net::TcpListener,
     os::unix::{fs::chown, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
@@ -17,6 +16,7 @@ use std::{
 };
 
 use graphmill_queue::ledger::postgres::{PostgresDatabase, PostgresOptions, migrate};
+use graphmill_servers::port::free_port;
 
 const TEMPLATE: &str = "graphmill_template";
 const START_TIMEOUT: Duration = Duration::from_mins(1);
@@ -79,11 +79,6 @@ fn make_cluster(folder: &Path) {
         .args(["--locale=C", "-E", "UTF8"]);
     let made = as_server_user(&mut initdb).output().expect("initdb runs");
     assert!(made.status.success(), "initdb: {made:?}");
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("it is bound").port()
 }
 
 /// Starts the server of `folder` under one of the scripts above. Crashes of the machine are not tested, so it does not
