@@ -19,6 +19,7 @@ use graphmill_faults::{
     table,
     worker::{run, submit_bulk},
 };
+use tokio::signal::unix::{SignalKind, signal};
 
 /// What was asked for.
 struct Options {
@@ -41,7 +42,15 @@ async fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         _ => match parse(&arguments) {
-            Ok(options) => run_all(&options).await,
+            Ok(options) => {
+                let mut term = signal(SignalKind::terminate()).expect("signals can be awaited");
+                // Either way the servers and workers of the present scenario are dropped, and end.
+                tokio::select! {
+                    code = run_all(&options) => code,
+                    _ = term.recv() => ExitCode::FAILURE,
+                    _ = tokio::signal::ctrl_c() => ExitCode::FAILURE,
+                }
+            }
             Err(error) => {
                 eprintln!("{error}");
                 ExitCode::FAILURE

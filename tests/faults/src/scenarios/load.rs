@@ -26,9 +26,9 @@ fn watched() -> Redis {
     redis
 }
 
-/// Notes the slow commands. They are no violation: the server shares its cores with everything else here, and a command that
-/// was interrupted counts with the interruption.
-fn note_slow(redis: &Redis, report: &mut Report) {
+/// Judges the slowest command. The target is 10 ms; the small scale runs beside other tests on shared cores, where a command
+/// that was interrupted counts with the interruption, so there the violation begins at ten times the target.
+fn judge_slow(redis: &Redis, run: &Run, report: &mut Report) {
     // Entries: number, time, µs, arguments, client, name; redis-cli prints one value a line.
     let slow = redis.cli(&["EVAL", "local most, n = 0, 0 for _, e in ipairs(redis.call('SLOWLOG', 'GET', -1)) do \
         local what = string.upper(e[4][1]) if string.sub(what, 1, 4) == 'EVAL' or what == 'EVALSHA' then n = n + 1 most = math.max(most, e[3]) end end \
@@ -40,6 +40,10 @@ fn note_slow(redis: &Redis, report: &mut Report) {
     let [count, most_us] = numbers[..] else {
         panic!("the slow log says {slow:?}");
     };
+    let most_allowed_us = run.pick(100_000, 10_000, 10_000);
+    report.check(most_us <= most_allowed_us, || {
+        format!("a command took {most_us} µs; {most_allowed_us} are allowed")
+    });
     report.note(match count {
         0 => "no command took 10 ms".to_owned(),
         _ => format!(
@@ -110,7 +114,7 @@ pub(super) async fn due_at_once(run: Run) -> Report {
         &mut report,
     )
     .await;
-    note_slow(&redis, &mut report);
+    judge_slow(&redis, &run, &mut report);
     let audit = arena.broker.audit().await.unwrap();
     report.check(
         audit.unaccounted == 0 && audit.accepted == jobs as u64,
@@ -196,7 +200,7 @@ pub(super) async fn orphans(run: Run) -> Report {
     report.recovered(died.elapsed(), run.lease() + Duration::from_secs(2));
     arena.drained().await;
     report.add(judge(&mut arena, &[&redis]).await);
-    note_slow(&redis, &mut report);
+    judge_slow(&redis, &run, &mut report);
     report.check(report.duplicated == 0, || "an effect came twice".to_owned());
     report.note(format!("{jobs} orphans"));
     report
@@ -234,7 +238,7 @@ pub(super) async fn deep_backlog(run: Run) -> Report {
     arena.drained().await;
     report.note(format!("drained in {:.1} s", begun.elapsed().as_secs_f64()));
     report.add(judge(&mut arena, &[&redis]).await);
-    note_slow(&redis, &mut report);
+    judge_slow(&redis, &run, &mut report);
     check_memory(&arena, &redis, &mut report).await;
     report
 }

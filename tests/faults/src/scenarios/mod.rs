@@ -13,6 +13,7 @@ mod topology;
 mod workers;
 
 use futures::future::BoxFuture;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::{arena::Run, report::Report};
 
@@ -31,9 +32,10 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// Runs it once. A panic of the scenario is a violation of the report.
+    /// Runs it once. A panic of the scenario is a violation of the report. When this is dropped, so are its servers and
+    /// workers.
     pub async fn run(&self, run: Run) -> Report {
-        match tokio::spawn((self.start)(run)).await {
+        match AbortOnDropHandle::new(tokio::spawn((self.start)(run))).await {
             Ok(report) => report,
             Err(error) => Report {
                 runs: 1,

@@ -28,7 +28,7 @@ const LIBRARIES: [&str; 2] = [
 pub(super) async fn skewed(run: Run) -> Report {
     let Some(library) = LIBRARIES.into_iter().find(|path| Path::new(path).exists()) else {
         let mut report = Report::default();
-        report.note("not run: the Debian package faketime is missing");
+        report.violation("not run: install the Debian package faketime");
         return report;
     };
     let redis = Redis::start(Persistence::None);
