@@ -2,8 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test stops where something is missing, and says what it reached"
+    reason = "a test stops where something is missing"
 )]
 
 mod apalis_world;
@@ -12,7 +11,7 @@ use std::{
     collections::BTreeSet,
     pin::pin,
     sync::{Arc, Mutex},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use apalis_core::{
@@ -25,7 +24,7 @@ use futures::future::poll_fn;
 use graphmill_queue::{
     Broker, BrokerOptions, JobState,
     broker::JobFilter,
-    clock::SystemClock,
+    clock::{Clock, SystemClock},
     compat::apalis_redis::{Drained, PayloadMapping, Source, drain, serve},
     memory::MemoryBroker,
     runtime::NoObserver,
@@ -251,10 +250,7 @@ async fn what_cannot_become_a_job_is_dead_and_blocks_nothing() {
 async fn scheduled_tasks_keep_their_time() {
     let world = World::start();
     let mut storage = world.storage().await;
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs();
+    let now = u64::try_from(SystemClock.now().as_second()).unwrap();
     let email = &emails(0..3);
     for (n, at) in [now + 3_600, now + 86_400].into_iter().enumerate() {
         let task = TaskBuilder::new(email[n].clone())
@@ -311,7 +307,7 @@ async fn beside_a_stock_worker_every_task_runs_once() {
     const TASKS: u32 = 3_000;
     let world = World::start();
     let theirs: Arc<Mutex<Vec<u32>>> = Arc::default();
-    let config = world.config().batch_size(10).lock_tasks(false);
+    let config = World::config().batch_size(10).lock_tasks(false);
     let storage = world.storage().await.with_config(config);
     let mut producer = world.storage().await;
     let worker = {
@@ -386,8 +382,7 @@ async fn a_claim_of_a_dead_drain_goes_back_to_stock_workers() {
         drain_and_drop(&mut source, &*broker, polls).await;
     }
     let ran: Arc<Mutex<Vec<u32>>> = Arc::default();
-    let config = world
-        .config()
+    let config = World::config()
         .heartbeat_interval(Duration::from_secs(1))
         .missed_heartbeats(1)
         .lock_tasks(false);
@@ -422,7 +417,7 @@ async fn without_a_broker_nothing_is_claimed_and_afterwards_all_arrives() {
     let world = World::start();
     let mut storage = world.storage().await;
     storage.push_bulk(emails(0..50)).await.unwrap();
-    let nobody = world.broker_at("redis://127.0.0.1:1");
+    let nobody = World::broker_at("redis://127.0.0.1:1");
     let mut source = Source::new(world.settings()).unwrap();
     assert!(drain(&mut source, &nobody, &never()).await.is_err());
     assert_eq!(world.left(), 50);

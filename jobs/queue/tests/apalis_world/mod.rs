@@ -37,7 +37,7 @@ pub(crate) async fn until(mut holds: impl FnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), waiting)
+    tokio::time::timeout(Duration::from_mins(1), waiting)
         .await
         .unwrap();
 }
@@ -57,20 +57,20 @@ impl World {
         apalis_redis::connect(self.server.url()).await.unwrap()
     }
 
-    pub(crate) fn config(&self) -> Config {
+    pub(crate) fn config() -> Config {
         Config::default().queue("emails")
     }
 
     /// A stock producer.
     pub(crate) async fn storage(&self) -> RedisStorage<Email> {
-        RedisStorage::new(self.connection().await).with_config(self.config())
+        RedisStorage::new(self.connection().await).with_config(Self::config())
     }
 
     pub(crate) fn broker(&self) -> RedisBroker {
-        self.broker_at(&self.server.url())
+        Self::broker_at(&self.server.url())
     }
 
-    pub(crate) fn broker_at(&self, url: &str) -> RedisBroker {
+    pub(crate) fn broker_at(url: &str) -> RedisBroker {
         RedisBroker::new(RedisOptions::new(url), BrokerOptions::default()).unwrap()
     }
 

@@ -94,14 +94,13 @@ pub async fn drain(
     let mut drained = Drained::default();
     // Put back only at the end: whatever cuts this drain off leaves something to look back at.
     let before = source.looked_back_at.take();
-    let looked_back_at = match before.filter(|at| at.elapsed() < LOOK_BACK) {
-        Some(at) => at,
-        None => {
-            // A broker that is away should not make tasks unreachable for the stock workers.
-            broker.ping().await?;
-            drained.add(source.look_back(broker).await?);
-            Instant::now()
-        }
+    let looked_back_at = if let Some(at) = before.filter(|at| at.elapsed() < LOOK_BACK) {
+        at
+    } else {
+        // A broker that is away should not make tasks unreachable for the stock workers.
+        broker.ping().await?;
+        drained.add(source.look_back(broker).await?);
+        Instant::now()
     };
     while !stop.is_cancelled() {
         source.give_back_orphans().await?;

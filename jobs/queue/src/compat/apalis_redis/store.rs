@@ -252,20 +252,19 @@ impl Store {
     }
 
     async fn connection(&mut self) -> Result<&mut MultiplexedConnection> {
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => {
-                let config = AsyncConnectionConfig::new()
-                    .set_connection_timeout(Some(CONNECT_TIMEOUT))
-                    .set_response_timeout(Some(RESPONSE_TIMEOUT));
-                // Boxed: the client's futures are large, and this one is rarely needed.
-                let connecting = self
-                    .client
-                    .get_multiplexed_async_connection_with_config(&config);
-                Box::pin(connecting)
-                    .await
-                    .map_err(|error| Error::Unavailable(Box::new(error)))?
-            }
+        let connection = if let Some(connection) = self.connection.take() {
+            connection
+        } else {
+            let config = AsyncConnectionConfig::new()
+                .set_connection_timeout(Some(CONNECT_TIMEOUT))
+                .set_response_timeout(Some(RESPONSE_TIMEOUT));
+            // Boxed: the client's futures are large, and this one is rarely needed.
+            let connecting = self
+                .client
+                .get_multiplexed_async_connection_with_config(&config);
+            Box::pin(connecting)
+                .await
+                .map_err(|error| Error::Unavailable(Box::new(error)))?
         };
         Ok(self.connection.insert(connection))
     }
