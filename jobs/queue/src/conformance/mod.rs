@@ -212,6 +212,7 @@ macro_rules! conformance_tests {
             submitting: too_many_jobs_in_one_submit_are_an_error,
             submitting: ten_thousand_jobs_fit_in_one_submit,
             fetching: jobs_come_by_priority_then_by_age,
+            fetching: tenants_are_served_in_turns_by_their_weight,
             fetching: a_fetch_counts_the_attempt_and_makes_a_new_epoch,
             fetching: a_job_is_leased_once,
             fetching: unknown_kinds_and_newer_schemas_stay,
