@@ -262,6 +262,7 @@ macro_rules! conformance_tests {
             operating: a_job_that_left_its_place_and_came_back_is_leased_once,
             operating: a_dead_job_gets_another_payload,
             operating: an_operation_by_filter_reports_what_it_did,
+            operating: an_operation_in_parts_goes_on_where_it_stopped,
             operating: a_purge_empties_one_queue,
             operating: what_was_exported_can_be_imported,
             fanning: a_parent_learns_how_each_child_ended,
