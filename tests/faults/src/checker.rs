@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use graphmill_queue::{Broker, DeadReason, JobId, JobRecord, JobState, broker::JobFilter};
+use graphmill_queue::{DeadReason, JobId, JobRecord, JobState, broker::JobFilter};
 use graphmill_servers::redis::Redis;
 
 use crate::{
