@@ -190,12 +190,16 @@ fn prepare_worker(
     config: &Config,
     registry: &Registry,
 ) -> anyhow::Result<PreparedWorker> {
-    let parser = ParserCommand {
+    let worker = graphmill_worker::prepare(services.clone(), config, parser_command()?, registry)?;
+    Ok(worker)
+}
+
+/// How this program is started as a parser.
+pub(crate) fn parser_command() -> anyhow::Result<ParserCommand> {
+    Ok(ParserCommand {
         program: std::env::current_exe().context("cannot find this program's own file")?,
         args: vec!["parser-child".into()],
-    };
-    let worker = graphmill_worker::prepare(services.clone(), config, parser, registry)?;
-    Ok(worker)
+    })
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
