@@ -9,6 +9,7 @@ mod docx;
 mod html;
 mod json;
 mod markdown;
+mod package;
 mod pdf;
 mod text;
 
