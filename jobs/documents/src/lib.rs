@@ -7,12 +7,14 @@
 //! A [`Document`] is one normalised text with blocks that point into it; every [`Chunk`] is a range of that text, so
 //! it always maps back to its page and its offsets.
 
+pub mod archive;
 pub mod block;
 pub mod chunk;
 pub mod detect;
 pub mod error;
 pub mod language;
 pub mod limits;
+mod nest;
 mod normalise;
 pub mod parse;
 pub mod sentences;
