@@ -187,6 +187,7 @@ fn parser_options(config: &Config) -> PoolOptions {
             max_pages: documents.max_pages,
             max_cells: documents.max_cells,
             max_nesting: documents.max_nesting,
+            ..Limits::default()
         },
     }
 }

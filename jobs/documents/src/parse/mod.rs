@@ -4,18 +4,26 @@
 //! document's invariants. Parsers are bounded by [`Limits`] where input decides how much they do; time and memory are
 //! bounded by the process they run in (see [`FileType::is_risky`]).
 
+mod archive;
+mod code;
 mod csv;
 mod docx;
+mod epub;
 mod html;
 mod json;
+mod mail;
 mod markdown;
+mod package;
 mod pdf;
+mod rst;
 mod text;
+mod xml_text;
 
 use crate::block::Document;
 use crate::detect::{Decoded, FileType, detect};
 use crate::error::{ErrorCode, ParseError};
 use crate::limits::Limits;
+use crate::nest::{Nest, Usage};
 use crate::normalise::DocumentBuilder;
 
 /// Reads a document.
@@ -31,9 +39,20 @@ pub fn parse_bytes(
     declared_type: Option<&str>,
     limits: &Limits,
 ) -> Result<Document, ParseError> {
+    let usage = Usage::default();
+    parse_within(bytes, declared_type, Nest::outermost(limits, &usage))
+}
+
+/// Reads a document that may lie within others.
+fn parse_within(
+    bytes: &[u8],
+    declared_type: Option<&str>,
+    nest: Nest<'_>,
+) -> Result<Document, ParseError> {
+    let limits = nest.limits;
     let detected = detect(bytes, declared_type);
     let file_type = detected.file_type;
-    if bytes.is_empty() && matches!(file_type, FileType::Pdf | FileType::Docx | FileType::Json) {
+    if bytes.is_empty() && !file_type.is_text_without_rules() {
         return Err(ParseError::new(
             ErrorCode::Empty,
             format!("the file is empty; {} needs some bytes", file_type.name()),
@@ -42,6 +61,12 @@ pub fn parse_bytes(
     match file_type {
         FileType::Pdf => return pdf::parse(bytes, limits),
         FileType::Docx => return docx::parse(bytes, limits),
+        FileType::Epub => return epub::parse(bytes, limits),
+        FileType::Eml => return mail::parse_eml(bytes, nest),
+        FileType::Msg => return mail::parse_msg(bytes, nest),
+        FileType::Zip | FileType::Tar | FileType::Gzip | FileType::Zstd => {
+            return archive::parse(bytes, file_type, nest);
+        }
         FileType::EncryptedOffice => return Err(encrypted(file_type)),
         _ if !file_type.is_supported() => return Err(unsupported(file_type)),
         _ => {}
@@ -59,6 +84,9 @@ pub fn parse_bytes(
         FileType::Markdown => markdown::parse(text, limits, &mut builder),
         FileType::Csv => csv::parse(text, limits, &mut builder),
         FileType::Json => json::parse(text, &mut builder)?,
+        FileType::Xml => xml_text::parse(text, limits, &mut builder)?,
+        FileType::Rst => rst::parse(text, &mut builder),
+        FileType::Code => code::parse(text, &mut builder),
         _ => text::parse(text, &mut builder),
     }
     Ok(builder.finish())
@@ -91,11 +119,13 @@ mod tests {
 
     #[test]
     fn unsupported_type_is_named() {
-        let error = parse_bytes(b"{\\rtf1 hello}", Some("txt"), &Limits::default()).unwrap_err();
+        let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+        let error = parse_bytes(png, Some("txt"), &Limits::default()).unwrap_err();
         assert_eq!(error.code, ErrorCode::Unsupported);
+        let supported = FileType::SUPPORTED;
         assert_eq!(
             error.message,
-            "this is an RTF document; supported are pdf, docx, html, markdown, text, csv, json"
+            format!("this is a Portable Network Graphics (PNG) file; supported are {supported}")
         );
     }
 
@@ -112,11 +142,13 @@ mod tests {
         }
     }
 
+    const TEXT_TYPES: &[&str] = &["txt", "md", "html", "csv", "json", "xml", "rst", "rs", "eml"];
+
     proptest::proptest! {
         #[test]
         fn any_bytes_parse_or_fail_as_any_text_type(
             bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..600),
-            declared in proptest::sample::select(vec!["txt", "md", "html", "csv", "json"]),
+            declared in proptest::sample::select(TEXT_TYPES),
         ) {
             if let Ok(document) = parse_bytes(&bytes, Some(declared), &Limits::default()) {
                 proptest::prop_assert_eq!(document.check(), Ok(()));
@@ -126,7 +158,7 @@ mod tests {
         #[test]
         fn any_markup_parses_as_any_text_type(
             text in "([<>/a-z #*`|\\[\\](){}\",:=\\n\\-é文]|<td>|<tr>|<table>|</p>|<li>|<script>|&#x0;|```){0,80}",
-            declared in proptest::sample::select(vec!["txt", "md", "html", "csv", "json"]),
+            declared in proptest::sample::select(TEXT_TYPES),
         ) {
             if let Ok(document) = parse_bytes(text.as_bytes(), Some(declared), &Limits::default()) {
                 proptest::prop_assert_eq!(document.check(), Ok(()));

@@ -5,20 +5,19 @@
 //! when it shows a document.
 
 mod body;
-mod package;
 mod properties;
 mod styles;
 
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
+use super::package::Package;
 use crate::block::Document;
 use crate::detect::FileType;
 use crate::error::{ErrorCode, ParseError};
 use crate::limits::Limits;
 use crate::normalise::DocumentBuilder;
 use body::Body;
-use package::Package;
 use styles::Styles;
 
 /// Reads a document.
@@ -63,7 +62,7 @@ pub(super) fn parse(bytes: &[u8], limits: &Limits) -> Result<Document, ParseErro
 /// Calls `visit` for each event of `xml` with the nesting before it, which is bounded.
 ///
 /// Entities other than the five of XML and character references are not expanded; they reach `visit` as they are.
-fn walk_xml(
+pub(super) fn walk_xml(
     xml: &str,
     limits: &Limits,
     mut visit: impl FnMut(&Event<'_>) -> Result<(), ParseError>,
@@ -100,7 +99,7 @@ fn walk_xml(
 }
 
 /// Returns the value of an attribute, by its name without prefix.
-fn attribute(element: &quick_xml::events::BytesStart<'_>, name: &str) -> Option<String> {
+pub(super) fn attribute(element: &quick_xml::events::BytesStart<'_>, name: &str) -> Option<String> {
     let attribute = element
         .attributes()
         .with_checks(false)
@@ -113,7 +112,7 @@ fn attribute(element: &quick_xml::events::BytesStart<'_>, name: &str) -> Option<
 }
 
 /// Resolves `&lt;` and `&#x41;`; other entities are not expanded.
-fn resolve(reference: &quick_xml::events::BytesRef<'_>) -> Option<char> {
+pub(super) fn resolve(reference: &quick_xml::events::BytesRef<'_>) -> Option<char> {
     if let Ok(Some(character)) = reference.resolve_char_ref() {
         return Some(character);
     }
@@ -127,7 +126,7 @@ fn resolve(reference: &quick_xml::events::BytesRef<'_>) -> Option<char> {
     }
 }
 
-fn malformed(message: impl Into<String>) -> ParseError {
+pub(super) fn malformed(message: impl Into<String>) -> ParseError {
     ParseError::new(ErrorCode::Malformed, message)
 }
 

@@ -7,7 +7,7 @@ use quick_xml::events::Event;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use super::{attribute, malformed, walk_xml};
+use super::docx::{attribute, malformed, walk_xml};
 use crate::detect::encoding;
 use crate::error::{ErrorCode, ParseError};
 use crate::limits::Limits;
@@ -32,12 +32,10 @@ impl<'a> Package<'a> {
             if memchr::memmem::rfind(bytes, DIRECTORY_END).is_none() {
                 ParseError::new(
                     ErrorCode::Truncated,
-                    "the DOCX archive ends too early: its directory, which comes last, is missing",
+                    "the archive ends too early: its directory, which comes last, is missing",
                 )
             } else {
-                malformed(format!(
-                    "the directory of the DOCX archive is damaged: {error}"
-                ))
+                malformed(format!("the directory of the archive is damaged: {error}"))
             }
         })?;
         Ok(Self {
@@ -50,6 +48,14 @@ impl<'a> Package<'a> {
 
     pub(super) fn warnings(self) -> Vec<String> {
         self.warnings
+    }
+
+    /// Returns the names of all parts, with `/` between steps.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.archive
+            .file_names()
+            .map(|name| name.unwrap_or_default().replace('\\', "/"))
+            .collect()
     }
 
     /// Returns the name of the main part.
@@ -135,7 +141,7 @@ fn failure(name: &str, error: &ZipError) -> ParseError {
         ZipError::UnsupportedArchive(message) if *message == ZipError::PASSWORD_REQUIRED => {
             ParseError::new(
                 ErrorCode::Encrypted,
-                "the DOCX archive needs a password; save a copy without one and submit that",
+                "the archive needs a password; save a copy without one and submit that",
             )
         }
         error => malformed(format!("`{name}` cannot be read from the archive: {error}")),
