@@ -75,6 +75,7 @@ pub(crate) async fn start(config: Config, role: Role) -> anyhow::Result<RunningS
             config.data_dir.display()
         )
     })?;
+    startup::claim_redis(&config).await?;
     let opened = Services::open(&config)
         .await
         .map_err(|error| in_use(error, &config))?;

@@ -63,7 +63,9 @@ async fn documents_pass_through_a_redis_with_tls_and_a_user_of_few_rights() {
     let mut system = System::new(&temp.path().join("data"), &[&url])
         .with_environment("SSL_CERT_FILE", &authority);
     system.boot().await;
-    let id = system.upload_text("a.txt", "The heron feeds the turbine.").await;
+    let id = system
+        .upload_text("a.txt", "The heron feeds the turbine.")
+        .await;
     system.wait_settled().await;
     let (_, document) = system.get(&format!("/api/documents/{id}")).await;
     assert_eq!(document["status"], "completed", "{document}");
