@@ -220,6 +220,25 @@ fn check_ranges(config: &Config, findings: &mut Findings<'_>) {
     findings.range("documents.max_pages", documents.max_pages, 1, 10_000_000);
     findings.range("documents.max_cells", documents.max_cells, 1, 1_000_000_000);
     findings.range("documents.max_nesting", documents.max_nesting, 16, 10_000);
+    findings.range(
+        "documents.max_container_depth",
+        documents.max_container_depth,
+        0,
+        16,
+    );
+    findings.range("documents.max_members", documents.max_members, 1, 1_000_000);
+    findings.range(
+        "documents.max_inflation_ratio",
+        documents.max_inflation_ratio,
+        10,
+        100_000,
+    );
+    findings.range(
+        "documents.max_text_size",
+        documents.max_text_size,
+        kib,
+        ByteSize::tib(1),
+    );
 
     findings.range("chunk.max_tokens", chunk.max_tokens, 16, 8192);
     findings.range("chunk.target_tokens", chunk.target_tokens, 8, 8192);

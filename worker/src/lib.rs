@@ -187,6 +187,10 @@ fn parser_options(config: &Config) -> PoolOptions {
             max_pages: documents.max_pages,
             max_cells: documents.max_cells,
             max_nesting: documents.max_nesting,
+            max_container_depth: documents.max_container_depth,
+            max_members: documents.max_members,
+            max_inflation_ratio: documents.max_inflation_ratio,
+            max_text_bytes: documents.max_text_size.as_u64() as usize,
             ..Limits::default()
         },
     }
