@@ -218,7 +218,7 @@ pub(crate) struct DocumentListArguments {
     /// Only with this status: pending, processing, searchable, completed, failed, deleting
     #[arg(long)]
     pub(crate) status: Option<String>,
-    /// Only of this type: pdf, docx, html, markdown, text, csv, json
+    /// Only of this type: pdf, docx, xlsx, html, eml, …
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) file_type: Option<String>,
     /// The most rows

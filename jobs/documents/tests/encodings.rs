@@ -128,7 +128,11 @@ fn encodings_are_told_in_every_format_of_text() {
     ] {
         let (bytes, ..) = encoding_rs::GB18030.encode(&text);
         let document = parse_bytes(&bytes, Some(declared), &Limits::default()).unwrap();
-        assert!(document.text.contains(sample), "{declared}: {}", document.text);
+        assert!(
+            document.text.contains(sample),
+            "{declared}: {}",
+            document.text
+        );
         assert_eq!(document.encoding.as_deref(), Some("gb18030"), "{declared}");
     }
 }

@@ -139,7 +139,9 @@ fn nested_mails_are_read_up_to_the_limit() {
 #[test]
 fn mailboxes_have_a_section_for_each_mail() {
     let mail = |subject: &str| {
-        format!("From a@b Thu Jan  1 00:00:00 2020\nFrom: a@b\nSubject: {subject}\n\nFrom here on.\n\n")
+        format!(
+            "From a@b Thu Jan  1 00:00:00 2020\nFrom: a@b\nSubject: {subject}\n\nFrom here on.\n\n"
+        )
     };
     let document = parse([mail("one"), mail("two")].concat().as_bytes());
     assert_eq!(
