@@ -2,7 +2,7 @@
 
 /// A type of document.
 ///
-/// The first seven have a parser; the others are recognised so that the error can name them.
+/// Those without a parser ([`FileType::is_supported`]) are recognised so that the error can name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FileType {
     Pdf,
@@ -42,7 +42,7 @@ pub enum FileType {
 
 impl FileType {
     /// The names of the types that have a parser, for messages.
-    pub const SUPPORTED: &'static str = "pdf, docx, html, markdown, text, csv, json";
+    pub const SUPPORTED: &'static str = "pdf, docx, html, markdown, text, csv, json, doc, pptx, ppt, xlsx, xlsb, xls, odt, ods, odp, rtf";
 
     /// Returns the short name: `pdf`, `markdown`, `xlsx`.
     pub fn as_str(self) -> &'static str {
@@ -123,13 +123,36 @@ impl FileType {
                 | Self::Text
                 | Self::Csv
                 | Self::Json
+        ) || self.is_office()
+    }
+
+    /// Tells whether this is a document of an office program.
+    fn is_office(self) -> bool {
+        matches!(
+            self,
+            Self::Docx
+                | Self::Doc
+                | Self::Pptx
+                | Self::Ppt
+                | Self::Xlsx
+                | Self::Xlsb
+                | Self::Xls
+                | Self::Odt
+                | Self::Ods
+                | Self::Odp
+                | Self::Rtf
         )
+    }
+
+    /// Tells whether a file of this type must have some bytes, since even an empty document has a frame.
+    pub(crate) fn is_container(self) -> bool {
+        self == Self::Pdf || self.is_office()
     }
 
     /// Tells whether a parser of this type must run in a process of its own: hostile input may kill it, or cost far
     /// more time and memory than its size suggests.
     pub fn is_risky(self) -> bool {
-        matches!(self, Self::Pdf | Self::Docx | Self::Html)
+        matches!(self, Self::Pdf | Self::Html) || self.is_office()
     }
 
     /// Tells whether the bytes are text.
@@ -141,7 +164,6 @@ impl FileType {
                 | Self::Text
                 | Self::Csv
                 | Self::Json
-                | Self::Rtf
                 | Self::Eml
                 | Self::Xml
         )
@@ -150,13 +172,23 @@ impl FileType {
     /// Reads a file extension or a media type; `None` if it says nothing we know.
     pub fn from_declared(declared: &str) -> Option<Self> {
         let declared = declared.split(';').next()?.trim().to_ascii_lowercase();
-        if declared.ends_with("wordprocessingml.document") {
-            return Some(Self::Docx);
+        if let Some(file_type) = office_media_type(&declared) {
+            return Some(file_type);
         }
         let last = declared.rsplit(['/', '.']).next()?;
         Some(match last {
             "pdf" => Self::Pdf,
-            "docx" | "docm" | "dotx" => Self::Docx,
+            "docx" | "docm" | "dotx" | "dotm" => Self::Docx,
+            "doc" | "dot" | "msword" => Self::Doc,
+            "pptx" | "pptm" | "ppsx" | "ppsm" | "potx" | "potm" => Self::Pptx,
+            "ppt" | "pps" | "pot" | "ms-powerpoint" => Self::Ppt,
+            "xlsx" | "xlsm" | "xltx" | "xltm" => Self::Xlsx,
+            "xlsb" => Self::Xlsb,
+            "xls" | "xlt" | "ms-excel" => Self::Xls,
+            "odt" | "ott" => Self::Odt,
+            "ods" | "ots" => Self::Ods,
+            "odp" | "otp" => Self::Odp,
+            "rtf" => Self::Rtf,
             "html" | "htm" | "xhtml" | "xhtml+xml" => Self::Html,
             "md" | "markdown" | "x-markdown" | "mdown" | "mkd" => Self::Markdown,
             "txt" | "text" | "plain" | "log" | "rst" => Self::Text,
@@ -167,4 +199,26 @@ impl FileType {
             _ => return None,
         })
     }
+}
+
+/// Reads the media types of office programs, whose last words are not file extensions.
+fn office_media_type(declared: &str) -> Option<FileType> {
+    const ENDINGS: [(&str, FileType); 12] = [
+        ("wordprocessingml.document", FileType::Docx),
+        ("wordprocessingml.template", FileType::Docx),
+        ("presentationml.presentation", FileType::Pptx),
+        ("presentationml.slideshow", FileType::Pptx),
+        ("presentationml.template", FileType::Pptx),
+        ("spreadsheetml.sheet", FileType::Xlsx),
+        ("spreadsheetml.template", FileType::Xlsx),
+        ("ms-excel.sheet.binary.macroenabled.12", FileType::Xlsb),
+        ("ms-excel.sheet.macroenabled.12", FileType::Xlsx),
+        ("opendocument.text", FileType::Odt),
+        ("opendocument.spreadsheet", FileType::Ods),
+        ("opendocument.presentation", FileType::Odp),
+    ];
+    ENDINGS
+        .into_iter()
+        .find(|(ending, _)| declared.ends_with(ending))
+        .map(|(_, file_type)| file_type)
 }

@@ -4,13 +4,30 @@
 //! document's invariants. Parsers are bounded by [`Limits`] where input decides how much they do; time and memory are
 //! bounded by the process they run in (see [`FileType::is_risky`]).
 
+mod binary;
+mod code_page;
+mod compound;
 mod csv;
+mod doc;
 mod docx;
+mod drawing;
 mod html;
 mod json;
 mod markdown;
+mod opendocument;
+mod package;
 mod pdf;
+mod ppt;
+mod pptx;
+mod properties;
+mod relations;
+mod rtf;
+mod sheet;
+mod style_names;
+#[cfg(test)]
+mod test_package;
 mod text;
+mod xml;
 
 use crate::block::Document;
 use crate::detect::{Decoded, FileType, detect};
@@ -33,7 +50,7 @@ pub fn parse_bytes(
 ) -> Result<Document, ParseError> {
     let detected = detect(bytes, declared_type);
     let file_type = detected.file_type;
-    if bytes.is_empty() && matches!(file_type, FileType::Pdf | FileType::Docx | FileType::Json) {
+    if bytes.is_empty() && (file_type.is_container() || file_type == FileType::Json) {
         return Err(ParseError::new(
             ErrorCode::Empty,
             format!("the file is empty; {} needs some bytes", file_type.name()),
@@ -42,6 +59,16 @@ pub fn parse_bytes(
     match file_type {
         FileType::Pdf => return pdf::parse(bytes, limits),
         FileType::Docx => return docx::parse(bytes, limits),
+        FileType::Pptx => return pptx::parse(bytes, limits),
+        FileType::Xlsx => return sheet::parse_xlsx(bytes, limits),
+        FileType::Xlsb => return sheet::parse_xlsb(bytes, limits),
+        FileType::Xls => return sheet::parse_xls(bytes, limits),
+        FileType::Doc => return doc::parse(bytes, limits),
+        FileType::Ppt => return ppt::parse(bytes, limits),
+        FileType::Rtf => return rtf::parse(bytes, limits),
+        FileType::Odt => return opendocument::parse_text(bytes, limits),
+        FileType::Ods => return sheet::parse_ods(bytes, limits),
+        FileType::Odp => return opendocument::parse_presentation(bytes, limits),
         FileType::EncryptedOffice => return Err(encrypted(file_type)),
         _ if !file_type.is_supported() => return Err(unsupported(file_type)),
         _ => {}
@@ -91,11 +118,13 @@ mod tests {
 
     #[test]
     fn unsupported_type_is_named() {
-        let error = parse_bytes(b"{\\rtf1 hello}", Some("txt"), &Limits::default()).unwrap_err();
+        let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+        let error = parse_bytes(png, Some("txt"), &Limits::default()).unwrap_err();
         assert_eq!(error.code, ErrorCode::Unsupported);
+        let supported = FileType::SUPPORTED;
         assert_eq!(
             error.message,
-            "this is an RTF document; supported are pdf, docx, html, markdown, text, csv, json"
+            format!("this is a Portable Network Graphics (PNG) file; supported are {supported}")
         );
     }
 
