@@ -16,6 +16,9 @@ pub struct Limits {
     pub max_pages: u32,
     /// Cells of tables that are read; the rest is left out with a warning.
     pub max_cells: usize,
+    /// Bytes of text that a workbook may give, whose cells can name one long text many times; the rest is left out with
+    /// a warning.
+    pub max_text_bytes: usize,
     /// Levels of nested elements. HTML and Markdown are flattened beyond, XML is refused (`parse.limit`).
     pub max_nesting: usize,
     /// Archives and mails within each other that are opened; what lies deeper is left out with a warning.
@@ -34,6 +37,7 @@ impl Default for Limits {
             max_inflated_bytes: 512 << 20,
             max_pages: 20_000,
             max_cells: 2_000_000,
+            max_text_bytes: 256 << 20,
             max_nesting: 1_000,
             max_container_depth: 3,
             max_members: 10_000,

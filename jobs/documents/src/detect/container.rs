@@ -21,6 +21,10 @@ pub(super) fn sniff(bytes: &[u8], declared: Option<FileType>) -> Option<FileType
     if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
         return Some(sniff_zip(bytes, declared));
     }
+    if bytes.trim_ascii_start().starts_with(b"{\\rtf") {
+        // Its text is in several encodings at once, and may hold binary data.
+        return Some(FileType::Rtf);
+    }
     if bytes.starts_with(b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1") {
         return Some(sniff_compound(bytes));
     }
@@ -109,9 +113,15 @@ fn sniff_zip(bytes: &[u8], declared: Option<FileType>) -> FileType {
     if let Some(mimetype) = read_member(&mut archive, "mimetype") {
         return match mimetype.trim() {
             "application/epub+zip" => FileType::Epub,
-            "application/vnd.oasis.opendocument.text" => FileType::Odt,
-            "application/vnd.oasis.opendocument.spreadsheet" => FileType::Ods,
-            "application/vnd.oasis.opendocument.presentation" => FileType::Odp,
+            mimetype if mimetype.starts_with("application/vnd.oasis.opendocument.text") => {
+                FileType::Odt
+            }
+            mimetype if mimetype.starts_with("application/vnd.oasis.opendocument.spreadsheet") => {
+                FileType::Ods
+            }
+            mimetype if mimetype.starts_with("application/vnd.oasis.opendocument.presentation") => {
+                FileType::Odp
+            }
             _ => FileType::Zip,
         };
     }
@@ -126,8 +136,8 @@ fn sniff_zip(bytes: &[u8], declared: Option<FileType>) -> FileType {
             }
         }
     }
-    if declared == Some(FileType::Docx) {
-        return FileType::Docx; // so that the error says what is missing in it
+    if let Some(office @ (FileType::Docx | FileType::Pptx | FileType::Xlsx)) = declared {
+        return office; // so that the error says what is missing in it
     }
     FileType::Zip
 }
@@ -137,7 +147,11 @@ fn sniff_broken_zip(bytes: &[u8], declared: Option<FileType>) -> FileType {
     const WINDOW: usize = 1 << 20;
     let head = &bytes[..bytes.len().min(WINDOW)];
     for (marker, file_type) in [
-        (&b"word/"[..], FileType::Docx),
+        (&b"opendocument.text"[..], FileType::Odt),
+        (b"opendocument.spreadsheet", FileType::Ods),
+        (b"opendocument.presentation", FileType::Odp),
+        (b"word/", FileType::Docx),
+        (b"xl/workbook.bin", FileType::Xlsb),
         (b"xl/", FileType::Xlsx),
         (b"ppt/", FileType::Pptx),
     ] {
@@ -145,8 +159,10 @@ fn sniff_broken_zip(bytes: &[u8], declared: Option<FileType>) -> FileType {
             return file_type;
         }
     }
-    if declared == Some(FileType::Docx) && contains(head, b"[Content_Types].xml") {
-        return FileType::Docx;
+    if let Some(office @ (FileType::Docx | FileType::Pptx | FileType::Xlsx)) = declared
+        && contains(head, b"[Content_Types].xml")
+    {
+        return office;
     }
     FileType::Zip
 }
@@ -178,22 +194,33 @@ fn read_member(archive: &mut ZipArchive<Cursor<&[u8]>>, name: &str) -> Option<St
     Some(String::from_utf8_lossy(&content).into_owned())
 }
 
-/// Compound files are told apart by the names of their streams, which the directory holds as UTF-16LE.
+/// Streams and storages by which compound files are told apart.
+const COMPOUND_MARKS: [(&str, FileType); 6] = [
+    ("EncryptedPackage", FileType::EncryptedOffice),
+    ("WordDocument", FileType::Doc),
+    ("PowerPoint Document", FileType::Ppt),
+    ("__properties_version1.0", FileType::Msg),
+    ("Workbook", FileType::Xls),
+    ("Book", FileType::Xls),
+];
+
+/// Compound files are told apart by the names at their root: deeper down lie embedded files of other types. A damaged
+/// directory still holds the names, as UTF-16LE.
 fn sniff_compound(bytes: &[u8]) -> FileType {
-    for (stream, file_type) in [
-        ("EncryptedPackage", FileType::EncryptedOffice),
-        ("WordDocument", FileType::Doc),
-        ("PowerPoint Document", FileType::Ppt),
-        ("__properties_version1.0", FileType::Msg),
-        ("Workbook", FileType::Xls),
-        ("Book", FileType::Xls),
-    ] {
-        let name: Vec<u8> = stream.encode_utf16().flat_map(u16::to_le_bytes).collect();
-        if contains(bytes, &name) {
-            return file_type;
-        }
-    }
-    FileType::Other("a compound file (CFB)")
+    let has: Box<dyn Fn(&str) -> bool> = match cfb::CompoundFile::open(Cursor::new(bytes)) {
+        Ok(file) => Box::new(move |name| file.exists(name)),
+        Err(_) => Box::new(|name| {
+            let name: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            contains(bytes, &name)
+        }),
+    };
+    COMPOUND_MARKS
+        .into_iter()
+        .find(|(name, _)| has(name))
+        .map_or(
+            FileType::Other("a compound file (CFB)"),
+            |(_, file_type)| file_type,
+        )
 }
 
 fn has_control_bytes(bytes: &[u8]) -> bool {

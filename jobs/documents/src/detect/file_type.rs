@@ -47,8 +47,8 @@ pub enum FileType {
 
 impl FileType {
     /// The names of the types that have a parser, for messages.
-    pub const SUPPORTED: &'static str = "pdf, docx, html, markdown, text, csv, json, \
-         xml, rst, code, epub, eml, msg, zip, tar, gz, zst";
+    pub const SUPPORTED: &'static str = "pdf, docx, doc, odt, rtf, pptx, ppt, odp, xlsx, xlsb, xls, ods, html, epub, eml, msg, \
+         markdown, rst, text, csv, json, xml, code, zip, tar, gz, zst";
 
     /// Returns the short name: `pdf`, `markdown`, `xlsx`.
     pub fn as_str(self) -> &'static str {
@@ -141,7 +141,8 @@ impl FileType {
                 | Self::Epub
                 | Self::Eml
                 | Self::Msg
-        ) || self.is_archive()
+        ) || self.is_office()
+            || self.is_archive()
     }
 
     /// Tells whether it is an archive, or a compressed stream.
@@ -157,13 +158,32 @@ impl FileType {
         )
     }
 
+    /// Tells whether this is a document of an office program.
+    fn is_office(self) -> bool {
+        matches!(
+            self,
+            Self::Docx
+                | Self::Doc
+                | Self::Pptx
+                | Self::Ppt
+                | Self::Xlsx
+                | Self::Xlsb
+                | Self::Xls
+                | Self::Odt
+                | Self::Ods
+                | Self::Odp
+                | Self::Rtf
+        )
+    }
+
     /// Tells whether a parser of this type must run in a process of its own: hostile input may kill it, or cost far
     /// more time and memory than its size suggests.
     pub fn is_risky(self) -> bool {
         matches!(
             self,
-            Self::Pdf | Self::Docx | Self::Html | Self::Epub | Self::Eml | Self::Msg
-        ) || self.is_archive()
+            Self::Pdf | Self::Html | Self::Epub | Self::Eml | Self::Msg
+        ) || self.is_office()
+            || self.is_archive()
     }
 
     /// Tells whether the bytes are text.
@@ -175,7 +195,6 @@ impl FileType {
                 | Self::Text
                 | Self::Csv
                 | Self::Json
-                | Self::Rtf
                 | Self::Eml
                 | Self::Xml
                 | Self::Rst
@@ -186,13 +205,23 @@ impl FileType {
     /// Reads a file extension or a media type; `None` if it says nothing we know.
     pub fn from_declared(declared: &str) -> Option<Self> {
         let declared = declared.split(';').next()?.trim().to_ascii_lowercase();
-        if declared.ends_with("wordprocessingml.document") {
-            return Some(Self::Docx);
+        if let Some(file_type) = office_media_type(&declared) {
+            return Some(file_type);
         }
         let last = declared.rsplit(['/', '.']).next()?;
         Some(match last {
             "pdf" => Self::Pdf,
-            "docx" | "docm" | "dotx" => Self::Docx,
+            "docx" | "docm" | "dotx" | "dotm" => Self::Docx,
+            "doc" | "dot" | "msword" => Self::Doc,
+            "pptx" | "pptm" | "ppsx" | "ppsm" | "potx" | "potm" => Self::Pptx,
+            "ppt" | "pps" | "pot" | "ms-powerpoint" => Self::Ppt,
+            "xlsx" | "xlsm" | "xltx" | "xltm" => Self::Xlsx,
+            "xlsb" => Self::Xlsb,
+            "xls" | "xlt" | "ms-excel" => Self::Xls,
+            "odt" | "ott" => Self::Odt,
+            "ods" | "ots" => Self::Ods,
+            "odp" | "otp" => Self::Odp,
+            "rtf" => Self::Rtf,
             "html" | "htm" | "xhtml" | "xhtml+xml" => Self::Html,
             "md" | "markdown" | "x-markdown" | "mdown" | "mkd" => Self::Markdown,
             "txt" | "text" | "plain" | "log" => Self::Text,
@@ -216,4 +245,26 @@ impl FileType {
             _ => return None,
         })
     }
+}
+
+/// Reads the media types of office programs, whose last words are not file extensions.
+fn office_media_type(declared: &str) -> Option<FileType> {
+    const ENDINGS: [(&str, FileType); 12] = [
+        ("wordprocessingml.document", FileType::Docx),
+        ("wordprocessingml.template", FileType::Docx),
+        ("presentationml.presentation", FileType::Pptx),
+        ("presentationml.slideshow", FileType::Pptx),
+        ("presentationml.template", FileType::Pptx),
+        ("spreadsheetml.sheet", FileType::Xlsx),
+        ("spreadsheetml.template", FileType::Xlsx),
+        ("ms-excel.sheet.binary.macroenabled.12", FileType::Xlsb),
+        ("ms-excel.sheet.macroenabled.12", FileType::Xlsx),
+        ("opendocument.text", FileType::Odt),
+        ("opendocument.spreadsheet", FileType::Ods),
+        ("opendocument.presentation", FileType::Odp),
+    ];
+    ENDINGS
+        .into_iter()
+        .find(|(ending, _)| declared.ends_with(ending))
+        .map(|(_, file_type)| file_type)
 }

@@ -5,18 +5,34 @@
 //! bounded by the process they run in (see [`FileType::is_risky`]).
 
 mod archive;
+mod binary;
 mod code;
+mod code_page;
+mod compound;
 mod csv;
+mod doc;
 mod docx;
+mod drawing;
 mod epub;
 mod html;
 mod json;
 mod mail;
 mod markdown;
+mod opendocument;
 mod package;
 mod pdf;
+mod ppt;
+mod pptx;
+mod properties;
+mod relations;
 mod rst;
+mod rtf;
+mod sheet;
+mod style_names;
+#[cfg(test)]
+mod test_package;
 mod text;
+mod xml;
 mod xml_text;
 
 use crate::block::Document;
@@ -61,6 +77,16 @@ fn parse_within(
     match file_type {
         FileType::Pdf => return pdf::parse(bytes, limits),
         FileType::Docx => return docx::parse(bytes, limits),
+        FileType::Pptx => return pptx::parse(bytes, limits),
+        FileType::Xlsx => return sheet::parse_xlsx(bytes, limits),
+        FileType::Xlsb => return sheet::parse_xlsb(bytes, limits),
+        FileType::Xls => return sheet::parse_xls(bytes, limits),
+        FileType::Doc => return doc::parse(bytes, limits),
+        FileType::Ppt => return ppt::parse(bytes, limits),
+        FileType::Rtf => return rtf::parse(bytes, limits),
+        FileType::Odt => return opendocument::parse_text(bytes, limits),
+        FileType::Ods => return sheet::parse_ods(bytes, limits),
+        FileType::Odp => return opendocument::parse_presentation(bytes, limits),
         FileType::Epub => return epub::parse(bytes, limits),
         FileType::Eml => return mail::parse_eml(bytes, nest),
         FileType::Msg => return mail::parse_msg(bytes, nest),

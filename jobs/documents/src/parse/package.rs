@@ -1,56 +1,70 @@
 //! The ZIP container, with bounds on what it may inflate to.
 
-use std::borrow::Cow;
+use std::collections::HashMap;
 use std::io::{Cursor, Read as _};
 
-use quick_xml::events::Event;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use super::docx::{attribute, malformed, walk_xml};
+use super::relations::Relations;
+use super::xml::malformed;
 use crate::detect::encoding;
 use crate::error::{ErrorCode, ParseError};
 use crate::limits::Limits;
 
-/// Where Word puts the main part; a package may say otherwise.
-const USUAL_MAIN_PART: &str = "word/document.xml";
 /// Signature of the record that ends a ZIP archive.
 const DIRECTORY_END: &[u8] = b"PK\x05\x06";
 
 /// An open package.
 pub(super) struct Package<'a> {
     archive: ZipArchive<Cursor<&'a [u8]>>,
+    /// The format in messages: `DOCX`.
+    format: &'static str,
     limits: &'a Limits,
     /// Bytes inflated so far, counted while inflating: the sizes in the directory may lie.
     inflated: u64,
     warnings: Vec<String>,
+    /// Members by their names in lower case with slashes; filled when the first name is not found as it is.
+    folded_names: Option<HashMap<String, usize>>,
 }
 
 impl<'a> Package<'a> {
-    pub(super) fn open(bytes: &'a [u8], limits: &'a Limits) -> Result<Self, ParseError> {
+    pub(super) fn open(
+        bytes: &'a [u8],
+        format: &'static str,
+        limits: &'a Limits,
+    ) -> Result<Self, ParseError> {
         let archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| {
             if memchr::memmem::rfind(bytes, DIRECTORY_END).is_none() {
                 ParseError::new(
                     ErrorCode::Truncated,
-                    "the archive ends too early: its directory, which comes last, is missing",
+                    format!("the {format} archive ends too early: its directory, which comes last, is missing"),
                 )
             } else {
-                malformed(format!("the directory of the archive is damaged: {error}"))
+                malformed(format!(
+                    "the directory of the {format} archive is damaged: {error}"
+                ))
             }
         })?;
         Ok(Self {
             archive,
+            format,
             limits,
             inflated: 0,
             warnings: Vec::new(),
+            folded_names: None,
         })
+    }
+
+    pub(super) fn limits(&self) -> &'a Limits {
+        self.limits
     }
 
     pub(super) fn warnings(self) -> Vec<String> {
         self.warnings
     }
 
-    /// Returns the names of all parts, with `/` between steps.
+    /// Returns the names of all members, with `/` between steps.
     pub(super) fn names(&self) -> Vec<String> {
         self.archive
             .file_names()
@@ -58,31 +72,42 @@ impl<'a> Package<'a> {
             .collect()
     }
 
-    /// Returns the name of the main part.
-    pub(super) fn main_part(&mut self) -> Result<String, ParseError> {
-        if self.archive.index_for_name(USUAL_MAIN_PART).is_some() {
-            return Ok(USUAL_MAIN_PART.to_owned());
+    /// Returns the name of an Office package's main part: `usual`, or the one that the package names.
+    pub(super) fn main_part(&mut self, usual: &str) -> Result<String, ParseError> {
+        if self.archive.index_for_name(usual).is_some() {
+            return Ok(usual.to_owned());
         }
-        let mut found = None;
-        if let Some(xml) = self.read("_rels/.rels")? {
-            walk_xml(&xml, self.limits, |event| {
-                if let Event::Start(element) | Event::Empty(element) = event
-                    && attribute(element, "Type")
-                        .is_some_and(|kind| kind.ends_with("/officeDocument"))
-                {
-                    found = attribute(element, "Target");
-                }
-                Ok(())
-            })?;
-        }
-        Ok(found.map_or_else(
-            || USUAL_MAIN_PART.to_owned(),
-            |target| target.trim_start_matches('/').to_owned(),
-        ))
+        let relations = Relations::of(self, "")?;
+        let main = relations.of_kind("officeDocument").next();
+        Ok(main.unwrap_or(usual).to_owned())
     }
 
-    /// Inflates a part and decodes it; `None` if there is no such part.
+    /// Reads an XML part; `None` if there is no such part.
+    ///
+    /// # Errors
+    /// `parse.malformed` if it is no text, and those of [`Package::read_bytes`].
     pub(super) fn read(&mut self, name: &str) -> Result<Option<String>, ParseError> {
+        let Some(content) = self.read_bytes(name)? else {
+            return Ok(None);
+        };
+        // Nearly every part is UTF-8 with an ASCII beginning; the others need a closer look.
+        let content = match content.first() {
+            Some(b'<') if !content.contains(&0) => match String::from_utf8(content) {
+                Ok(text) => return Ok(Some(text)),
+                Err(error) => error.into_bytes(),
+            },
+            _ => content,
+        };
+        encoding::decode(&content)
+            .map(|decoded| Some(decoded.text))
+            .ok_or_else(|| malformed(format!("`{name}` is not XML")))
+    }
+
+    /// Inflates a member; `None` if there is none of this name. Names are compared without regard to case.
+    ///
+    /// # Errors
+    /// `parse.bomb`, `parse.encrypted`, `parse.malformed` if nothing of it can be inflated.
+    pub(super) fn read_bytes(&mut self, name: &str) -> Result<Option<Vec<u8>>, ParseError> {
         let allowed = self
             .limits
             .max_member_bytes
@@ -93,7 +118,7 @@ impl<'a> Package<'a> {
         let member = self
             .archive
             .by_index(index)
-            .map_err(|error| failure(name, &error))?;
+            .map_err(|error| failure(name, self.format, &error))?;
         // One byte more than allowed tells "too much" from "just fits".
         let outcome = member
             .take(allowed.saturating_add(1))
@@ -116,32 +141,41 @@ impl<'a> Package<'a> {
                 "`{name}` is damaged ({error}); the text before the damage was read"
             ));
         }
-        let decoded =
-            encoding::decode(&content).ok_or_else(|| malformed(format!("`{name}` is not XML")))?;
-        Ok(Some(decoded.text))
+        Ok(Some(content))
     }
 
     /// Part names are compared without regard to case, and some writers use backslashes.
-    fn find(&self, name: &str) -> Option<usize> {
-        self.archive.index_for_name(name).or_else(|| {
-            let names: Vec<Cow<'_, str>> = self
-                .archive
-                .file_names()
-                .map(Result::unwrap_or_default)
-                .collect();
-            names
-                .iter()
-                .position(|member| member.replace('\\', "/").eq_ignore_ascii_case(name))
-        })
+    fn find(&mut self, name: &str) -> Option<usize> {
+        let fold = |name: &str| name.replace('\\', "/").to_ascii_lowercase();
+        if let Some(index) = self.archive.index_for_name(name) {
+            return Some(index);
+        }
+        if self.folded_names.is_none() {
+            let mut folded = HashMap::with_capacity(self.archive.len());
+            for (index, member) in self.archive.file_names().enumerate() {
+                if let Ok(member) = member {
+                    folded.entry(fold(&member)).or_insert(index);
+                }
+            }
+            self.folded_names = Some(folded);
+        }
+        self.folded_names.as_ref()?.get(&fold(name)).copied()
     }
 }
 
-fn failure(name: &str, error: &ZipError) -> ParseError {
+/// Returns the folder of a part, without the last slash.
+pub(super) fn folder_of(part: &str) -> &str {
+    part.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+fn failure(name: &str, format: &str, error: &ZipError) -> ParseError {
     match error {
         ZipError::UnsupportedArchive(message) if *message == ZipError::PASSWORD_REQUIRED => {
             ParseError::new(
                 ErrorCode::Encrypted,
-                "the archive needs a password; save a copy without one and submit that",
+                format!(
+                    "the {format} archive needs a password; save a copy without one and submit that"
+                ),
             )
         }
         error => malformed(format!("`{name}` cannot be read from the archive: {error}")),

@@ -11,7 +11,7 @@
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-use super::docx::{malformed, resolve};
+use super::xml::{malformed, resolve};
 use crate::block::BlockKind;
 use crate::error::{ErrorCode, ParseError};
 use crate::limits::Limits;

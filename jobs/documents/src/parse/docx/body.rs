@@ -3,11 +3,11 @@
 use quick_xml::events::{BytesStart, Event};
 
 use super::styles::Styles;
-use super::{attribute, resolve, walk_xml};
 use crate::block::BlockKind;
 use crate::error::ParseError;
 use crate::limits::Limits;
 use crate::normalise::DocumentBuilder;
+use crate::parse::xml::{attribute, resolve, walk_xml};
 
 /// Reads a part into a builder.
 pub(super) struct Body<'a> {

@@ -5,16 +5,14 @@
 //! when it shows a document.
 
 mod body;
-mod properties;
 mod styles;
 
-use quick_xml::Reader;
-use quick_xml::events::Event;
-
-use super::package::Package;
+use super::package::{Package, folder_of};
+use super::properties;
+use super::xml::malformed;
 use crate::block::Document;
 use crate::detect::FileType;
-use crate::error::{ErrorCode, ParseError};
+use crate::error::ParseError;
 use crate::limits::Limits;
 use crate::normalise::DocumentBuilder;
 use body::Body;
@@ -25,28 +23,20 @@ use styles::Styles;
 /// # Errors
 /// `parse.truncated` (no directory), `parse.encrypted`, `parse.bomb`, `parse.malformed`, `parse.limit` (nesting).
 pub(super) fn parse(bytes: &[u8], limits: &Limits) -> Result<Document, ParseError> {
-    let mut package = Package::open(bytes, limits)?;
+    let mut package = Package::open(bytes, "DOCX", limits)?;
     let mut builder = DocumentBuilder::new(FileType::Docx);
-    let main = package.main_part()?;
+    let main = package.main_part("word/document.xml")?;
     let xml = package.read(&main)?.ok_or_else(|| {
         malformed(format!(
             "the archive has no `{main}`, so it is no Word document"
         ))
     })?;
-    let folder = main
-        .rsplit_once('/')
-        .map_or("", |(folder, _)| folder)
-        .to_owned();
+    let folder = folder_of(&main);
     let styles = match package.read(&format!("{folder}/styles.xml"))? {
         Some(xml) => Styles::read(&xml, limits)?,
         None => Styles::default(),
     };
-    if let Some(properties) = package.read("docProps/core.xml")? {
-        // Damaged properties cost the title, not the document.
-        if let Ok(Some(title)) = properties::title(&properties, limits) {
-            builder.set_title(&title);
-        }
-    }
+    properties::set_title(&mut package, properties::OFFICE, limits, &mut builder)?;
     Body::new(&styles, limits, &mut builder).read(&xml)?;
     for part in ["footnotes", "endnotes"] {
         if let Some(xml) = package.read(&format!("{folder}/{part}.xml"))? {
@@ -59,99 +49,13 @@ pub(super) fn parse(bytes: &[u8], limits: &Limits) -> Result<Document, ParseErro
     Ok(builder.finish())
 }
 
-/// Calls `visit` for each event of `xml` with the nesting before it, which is bounded.
-///
-/// Entities other than the five of XML and character references are not expanded; they reach `visit` as they are.
-pub(super) fn walk_xml(
-    xml: &str,
-    limits: &Limits,
-    mut visit: impl FnMut(&Event<'_>) -> Result<(), ParseError>,
-) -> Result<(), ParseError> {
-    let mut reader = Reader::from_str(xml);
-    // Word never writes mismatched tags; damaged files have them, and their text is worth having.
-    reader.config_mut().check_end_names = false;
-    reader.config_mut().allow_unmatched_ends = true;
-    let mut depth = 0_usize;
-    loop {
-        let event = reader.read_event().map_err(|error| {
-            malformed(format!(
-                "damaged XML at byte {}: {error}",
-                reader.error_position()
-            ))
-        })?;
-        match event {
-            Event::Start(_) => depth += 1,
-            Event::End(_) => depth = depth.saturating_sub(1),
-            Event::Eof => return Ok(()),
-            _ => {}
-        }
-        if depth > limits.max_nesting {
-            return Err(ParseError::new(
-                ErrorCode::Limit,
-                format!(
-                    "elements are nested more than {} levels deep",
-                    limits.max_nesting
-                ),
-            ));
-        }
-        visit(&event)?;
-    }
-}
-
-/// Returns the value of an attribute, by its name without prefix.
-pub(super) fn attribute(element: &quick_xml::events::BytesStart<'_>, name: &str) -> Option<String> {
-    let attribute = element
-        .attributes()
-        .with_checks(false)
-        .flatten()
-        .find(|attribute| attribute.key.local_name().as_ref() == name)?;
-    attribute
-        .normalized_value(quick_xml::XmlVersion::Implicit1_0)
-        .ok()
-        .map(std::borrow::Cow::into_owned)
-}
-
-/// Resolves `&lt;` and `&#x41;`; other entities are not expanded.
-pub(super) fn resolve(reference: &quick_xml::events::BytesRef<'_>) -> Option<char> {
-    if let Ok(Some(character)) = reference.resolve_char_ref() {
-        return Some(character);
-    }
-    match reference.borrow().into_inner().as_ref() {
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "amp" => Some('&'),
-        "quot" => Some('"'),
-        "apos" => Some('\''),
-        _ => None,
-    }
-}
-
-pub(super) fn malformed(message: impl Into<String>) -> ParseError {
-    ParseError::new(ErrorCode::Malformed, message)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::io::{Cursor, Write as _};
-
-    use zip::ZipWriter;
-    use zip::write::SimpleFileOptions;
-
     use crate::block::{BlockKind, Document};
     use crate::error::{ErrorCode, ParseError};
     use crate::limits::Limits;
     use crate::parse::parse_bytes;
-
-    fn package(parts: &[(&str, &str)]) -> Vec<u8> {
-        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
-        for (name, content) in parts {
-            writer
-                .start_file(*name, SimpleFileOptions::default())
-                .unwrap();
-            writer.write_all(content.as_bytes()).unwrap();
-        }
-        writer.finish().unwrap().into_inner()
-    }
+    use crate::parse::test_package::package;
 
     fn parse(body: &str) -> Result<Document, ParseError> {
         let main = format!(

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use quick_xml::events::Event;
 
-use super::{attribute, walk_xml};
 use crate::block::BlockKind;
 use crate::error::ParseError;
 use crate::limits::Limits;
+use crate::parse::style_names::kind_by_name;
+use crate::parse::xml::{attribute, walk_xml};
 
 /// Chains of styles that are based on each other are longer only in broken files.
 const MAX_CHAIN: usize = 12;
@@ -94,27 +95,6 @@ impl Styles {
     pub(super) fn is_title(&self, id: &str) -> bool {
         let name = self.styles.get(id).map_or(id, |style| &style.name);
         name.eq_ignore_ascii_case("title")
-    }
-}
-
-fn kind_by_name(name: &str) -> Option<BlockKind> {
-    if let Some(level) = name.strip_prefix("heading") {
-        return level
-            .trim()
-            .parse()
-            .ok()
-            .filter(|level| (1..=9).contains(level))
-            .map(BlockKind::Heading);
-    }
-    match name {
-        "title" => Some(BlockKind::Heading(1)),
-        "caption" | "table" | "figure" | "illustration" | "drawing" => Some(BlockKind::Caption),
-        "quote" | "intense quote" | "quotations" | "block text" => Some(BlockKind::Quote),
-        "html preformatted" | "preformatted text" | "plain text" | "source code" | "macro text" => {
-            Some(BlockKind::Code)
-        }
-        _ if name.starts_with("list") => Some(BlockKind::ListItem),
-        _ => None,
     }
 }
 

@@ -10,9 +10,9 @@ mod toc;
 
 use std::collections::HashSet;
 
-use super::docx::malformed;
 use super::html;
 use super::package::Package;
+use super::xml::malformed;
 use crate::block::{BlockKind, Document};
 use crate::detect::FileType;
 use crate::error::{ErrorCode, ParseError};
@@ -25,7 +25,7 @@ use opf::Book;
 /// # Errors
 /// `parse.truncated`, `parse.encrypted` (copy protection), `parse.bomb`, `parse.malformed` (no chapters).
 pub(super) fn parse(bytes: &[u8], limits: &Limits) -> Result<Document, ParseError> {
-    let mut package = Package::open(bytes, limits)?;
+    let mut package = Package::open(bytes, "EPUB", limits)?;
     let mut builder = DocumentBuilder::new(FileType::Epub);
     let book = Book::read(&mut package, limits, &mut builder)?;
     if book.chapters.is_empty() {

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use quick_xml::events::Event;
 
-use super::super::docx::{attribute, resolve, walk_xml};
 use super::super::package::Package;
+use super::super::xml::{attribute, resolve, walk_xml};
 use super::resolve_path;
 use crate::error::ParseError;
 use crate::limits::Limits;

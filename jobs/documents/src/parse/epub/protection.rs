@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use quick_xml::events::Event;
 
-use super::super::docx::{attribute, walk_xml};
 use super::super::package::Package;
+use super::super::xml::{attribute, walk_xml};
 use super::resolve_path;
 use crate::error::ParseError;
 use crate::limits::Limits;
