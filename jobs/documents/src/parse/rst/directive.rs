@@ -98,7 +98,8 @@ impl Reader<'_> {
     fn csv_table(&mut self, title: &str, options: &[&str], body: &[&str]) {
         self.push(BlockKind::Caption, title);
         let header = option(options, "header").unwrap_or_default();
-        let content = format!("{header}\n{}", body.join("\n"));
+        // A blank may come before a quote.
+        let content = format!("{header}\n{}", body.join("\n")).replace(", \"", ",\"");
         let mut rows = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)

@@ -48,7 +48,7 @@ fn grid(lines: &[&str]) -> Vec<Vec<String>> {
         }
         for (column, piece) in cut(line, &starts).into_iter().enumerate() {
             // The border of a cell beside one that goes on is a piece of line.
-            let piece = piece.trim_end_matches(['|', '+']);
+            let piece = piece.trim().trim_matches(['|', '+']);
             if !piece
                 .bytes()
                 .all(|byte| matches!(byte, b'-' | b'=' | b'+' | b' '))

@@ -64,16 +64,16 @@ fn inline_markup_goes() {
 #[test]
 fn lists_definitions_and_quotes_are_told_apart() {
     let document = parse(
-        "- one\n  goes on\n- two\n\n  * inner\n\n1. first\n2. second\n\nterm\n    meaning\n\n    > quoted\n\n  aside\n\n\
+        "- one\n  goes on\n- two\n\n  * inner\n\n1. first\n2. second\n\nterm\n    meaning\n\n    > quoted\n\npara\n\n  aside\n\n\
          1. January\nwas cold.\n\n| verse\n| two\n\n:Author: Me\n",
     );
     assert_eq!(
         document.text,
-        "one goes on\ntwo\ninner\nfirst\nsecond\nterm\nmeaning\n> quoted\n\naside\n\n1. January was cold.\n\nverse\ntwo\n\nAuthor: Me"
+        "one goes on\ntwo\ninner\nfirst\nsecond\nterm\nmeaning\n> quoted\n\npara\n\naside\n\n1. January was cold.\n\nverse\ntwo\n\nAuthor: Me"
     );
     assert_eq!(kinds(&document)[..8], [BlockKind::ListItem; 8]);
-    assert_eq!(kinds(&document)[8], BlockKind::Quote);
-    assert_eq!(kinds(&document)[9], BlockKind::Paragraph);
+    assert_eq!(kinds(&document)[8], BlockKind::Paragraph);
+    assert_eq!(kinds(&document)[9], BlockKind::Quote);
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn directives_show_what_a_reader_sees() {
 #[test]
 fn all_kinds_of_tables_have_rows() {
     let document = parse(
-        "+-----+------+\n| k   | v    |\n+=====+======+\n| 1   | a b  |\n|     | c    |\n+-----+------+\n| 中文 | 宽  |\n+-----+------+\n\n\
+        "+-----+------+\n| k   | v    |\n+=====+======+\n| 1   | a b  |\n|     | c    |\n+-----+------+\n| 中文| 宽   |\n+-----+------+\n\n\
          ====  =====\nkey   value\n====  =====\nx     y z\n      more\nw     v\n====  =====\n\n\
          .. csv-table:: Title\n   :header: h1, h2\n\n   1, \"2, 3\"\n\n\
          .. list-table::\n   :widths: 1 2\n\n   * - a\n     - b\n   * - c\n     - ``d``\n",
