@@ -216,9 +216,10 @@ fn sniff_compound(bytes: &[u8]) -> FileType {
     COMPOUND_MARKS
         .into_iter()
         .find(|(name, _)| has(name))
-        .map_or(FileType::Other("a compound file (CFB)"), |(_, file_type)| {
-            file_type
-        })
+        .map_or(
+            FileType::Other("a compound file (CFB)"),
+            |(_, file_type)| file_type,
+        )
 }
 
 fn has_control_bytes(bytes: &[u8]) -> bool {

@@ -128,8 +128,12 @@ impl Drawing {
                     row.push(String::new());
                 }
             }
-            "chart" => self.embedded.extend(attribute(element, "id").map(Embedded::Chart)),
-            "relIds" => self.embedded.extend(attribute(element, "dm").map(Embedded::Diagram)),
+            "chart" => self
+                .embedded
+                .extend(attribute(element, "id").map(Embedded::Chart)),
+            "relIds" => self
+                .embedded
+                .extend(attribute(element, "dm").map(Embedded::Diagram)),
             _ => {}
         }
     }

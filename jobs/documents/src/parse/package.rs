@@ -165,7 +165,9 @@ fn failure(name: &str, format: &str, error: &ZipError) -> ParseError {
         ZipError::UnsupportedArchive(message) if *message == ZipError::PASSWORD_REQUIRED => {
             ParseError::new(
                 ErrorCode::Encrypted,
-                format!("the {format} archive needs a password; save a copy without one and submit that"),
+                format!(
+                    "the {format} archive needs a password; save a copy without one and submit that"
+                ),
             )
         }
         error => malformed(format!("`{name}` cannot be read from the archive: {error}")),

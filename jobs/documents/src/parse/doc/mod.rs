@@ -119,7 +119,11 @@ mod tests {
         put(&mut main, 0x0A, &marks.to_le_bytes());
         put(&mut main, 0x4C, &characters.to_le_bytes());
         put(&mut main, 0x102, &[0, 0, 0, 0, pages.len() as u8]);
-        put(&mut main, 0x1A2, &[pages.len() as u8, 0, 0, 0, pieces.len() as u8]);
+        put(
+            &mut main,
+            0x1A2,
+            &[pages.len() as u8, 0, 0, 0, pieces.len() as u8],
+        );
         let bytes = compound(&[("WordDocument", &main), ("0Table", &table)]);
         let document = parse_bytes(&bytes, None, &Limits::default())?;
         document.check().unwrap();

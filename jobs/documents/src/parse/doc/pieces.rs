@@ -58,7 +58,10 @@ impl Pieces {
     }
 
     fn without_list(header: &Header) -> Self {
-        let characters = header.counts.iter().fold(0_u32, |sum, count| sum.saturating_add(*count));
+        let characters = header
+            .counts
+            .iter()
+            .fold(0_u32, |sum, count| sum.saturating_add(*count));
         Self {
             pieces: vec![Piece {
                 first: 0,

@@ -51,7 +51,8 @@ impl Styles {
             if size % 2 == 1 {
                 cursor.take(1)?;
             }
-            self.styles.push(read(style, base_bytes).unwrap_or_default());
+            self.styles
+                .push(read(style, base_bytes).unwrap_or_default());
         }
         Some(())
     }
@@ -131,13 +132,14 @@ fn read(style: &[u8], base_bytes: usize) -> Option<Style> {
     if let Some(size) = cursor.u16()
         && let Some(list) = cursor.take(usize::from(size))
     {
-        for_each_property(list.get(2..).unwrap_or_default(), |number, operand| {
-            match number {
+        for_each_property(
+            list.get(2..).unwrap_or_default(),
+            |number, operand| match number {
                 0x2640 => read.outline_level = operand.first().copied(),
                 0x460B => read.is_list = u16_at(operand, 0).is_some_and(|list| list != 0),
                 _ => {}
-            }
-        });
+            },
+        );
     }
     Some(read)
 }

@@ -107,7 +107,8 @@ impl<'a> Body<'a> {
         match element.local_name().as_ref() {
             "style" => self.styles.add(element),
             name @ ("p" | "h") => {
-                let level = attribute(element, "outline-level").and_then(|level| level.parse().ok());
+                let level =
+                    attribute(element, "outline-level").and_then(|level| level.parse().ok());
                 self.paragraphs.push(Paragraph {
                     text: String::new(),
                     heading: (name == "h").then(|| level.unwrap_or(1)),
@@ -122,10 +123,12 @@ impl<'a> Body<'a> {
             "line-break" => self.push("\n"),
             "list" => self.list_depth += 1,
             "note-body" => self.note_depth += 1,
-            "frame" => self.frames.push(match attribute(element, "class").as_deref() {
-                Some("title") => Frame::Title,
-                _ => Frame::Other,
-            }),
+            "frame" => self
+                .frames
+                .push(match attribute(element, "class").as_deref() {
+                    Some("title") => Frame::Title,
+                    _ => Frame::Other,
+                }),
             // A page of the body; pages of the master are in another part.
             "page" => self.begin_page(),
             "table" => self.rows.push(Vec::new()),

@@ -72,9 +72,9 @@ pub(super) fn content<'a>(
         return Err(encrypted(file_type));
     }
     properties::set_title(&mut package, properties::OPEN_DOCUMENT, limits, builder)?;
-    let xml = package
-        .read("content.xml")?
-        .ok_or_else(|| malformed("the archive has no `content.xml`, so it is no OpenDocument file"))?;
+    let xml = package.read("content.xml")?.ok_or_else(|| {
+        malformed("the archive has no `content.xml`, so it is no OpenDocument file")
+    })?;
     Ok((xml, package))
 }
 
@@ -88,9 +88,15 @@ mod tests {
 
     fn parse(kind: &str, content: &str) -> Document {
         let bytes = package(&[
-            ("mimetype", &format!("application/vnd.oasis.opendocument.{kind}")),
+            (
+                "mimetype",
+                &format!("application/vnd.oasis.opendocument.{kind}"),
+            ),
             ("META-INF/manifest.xml", "<manifest:manifest/>"),
-            ("meta.xml", "<office:meta><dc:title>Title &amp; more</dc:title></office:meta>"),
+            (
+                "meta.xml",
+                "<office:meta><dc:title>Title &amp; more</dc:title></office:meta>",
+            ),
             (
                 "styles.xml",
                 "<office:styles><style:style style:name=\"Preformatted_20_Text\"/></office:styles>",
@@ -172,7 +178,10 @@ mod tests {
     fn protected_files_say_so() {
         for kind in ["text", "spreadsheet", "presentation"] {
             let bytes = package(&[
-                ("mimetype", &format!("application/vnd.oasis.opendocument.{kind}")),
+                (
+                    "mimetype",
+                    &format!("application/vnd.oasis.opendocument.{kind}"),
+                ),
                 (
                     "META-INF/manifest.xml",
                     "<manifest:file-entry><manifest:encryption-data/></manifest:file-entry>",

@@ -28,8 +28,7 @@ impl Directory {
         const EDIT_WITH_KEY_BYTES: usize = 32;
         let mut directory = Self::default();
         let current = records::children(user).find(|record| record.kind == kind::CURRENT_USER);
-        directory.is_encrypted =
-            current.is_some_and(|record| record.u32_at(4) == Some(ENCRYPTED));
+        directory.is_encrypted = current.is_some_and(|record| record.u32_at(4) == Some(ENCRYPTED));
         let mut offset = current.and_then(|record| record.u32_at(8));
         let mut document = None;
         for _ in 0..MAX_EDITS {

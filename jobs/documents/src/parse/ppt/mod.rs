@@ -40,7 +40,11 @@ pub(super) fn parse(bytes: &[u8], limits: &Limits) -> Result<Document, ParseErro
         .and_then(|offset| records::at(&stream, offset))
         .filter(|record| record.kind == kind::DOCUMENT)
         // Without its directory, the last version that was saved is the best guess.
-        .or_else(|| records::children(&stream).filter(|record| record.kind == kind::DOCUMENT).last())
+        .or_else(|| {
+            records::children(&stream)
+                .filter(|record| record.kind == kind::DOCUMENT)
+                .last()
+        })
         .ok_or_else(|| malformed("the presentation has no list of slides"))?;
     let mut builder = DocumentBuilder::new(FileType::Ppt);
     let slides = slides(&document);
@@ -131,7 +135,10 @@ mod tests {
 
     /// A presentation whose slide was saved twice; `token` is that of the stream of the user.
     fn presentation(token: u32) -> Vec<u8> {
-        let body: Vec<u8> = "数据\r二".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let body: Vec<u8> = "数据\r二"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
         let cell = |left: u32, top: u32, text: &[u8]| {
             container(
                 0,
@@ -146,14 +153,26 @@ mod tests {
             0,
             0xF003,
             &[
-                container(0, 0xF004, &[record(1 << 4 | 3, 0xF122, &[0x9F, 3, 1, 0, 0, 0])]),
+                container(
+                    0,
+                    0xF004,
+                    &[record(1 << 4 | 3, 0xF122, &[0x9F, 3, 1, 0, 0, 0])],
+                ),
                 cell(1, 5, b"d"),
                 cell(1, 0, b"b"),
                 cell(0, 0, b"a"),
                 cell(0, 5, b"c"),
             ],
         );
-        let old = container(0, 0x03EE, &[container(0, 0x040C, &[shape(&[header(4), record(0, 0x0FA8, b"old")])])]);
+        let old = container(
+            0,
+            0x03EE,
+            &[container(
+                0,
+                0x040C,
+                &[shape(&[header(4), record(0, 0x0FA8, b"old")])],
+            )],
+        );
         let new = container(
             0,
             0x03EE,
@@ -170,7 +189,11 @@ mod tests {
         let list = container(
             0,
             0x0FF0,
-            &[record(0, 0x03F3, &words(&[2, 0, 0, 256, 0])), header(0), record(0, 0x0FA8, b"Title")],
+            &[
+                record(0, 0x03F3, &words(&[2, 0, 0, 256, 0])),
+                header(0),
+                record(0, 0x0FA8, b"Title"),
+            ],
         );
         let document = container(0, 0x03E8, &[list]);
         let mut stream = document;
@@ -185,7 +208,11 @@ mod tests {
         let directory = stream.len() as u32;
         stream.extend(record(0, 0x1772, &words(&[2 | 1 << 20, new_offset])));
         let second_edit = stream.len() as u32;
-        stream.extend(record(0, 0x0FF5, &words(&[0, 0, first_edit, directory, 1, 3, 0])));
+        stream.extend(record(
+            0,
+            0x0FF5,
+            &words(&[0, 0, first_edit, directory, 1, 3, 0]),
+        ));
         let user = record(0, 0x0FF6, &words(&[20, token, second_edit]));
         compound(&[("Current User", &user), ("PowerPoint Document", &stream)])
     }

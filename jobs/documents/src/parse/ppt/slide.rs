@@ -43,7 +43,13 @@ fn text(record: &Record<'_>) -> Option<String> {
     match record.kind {
         kind::TEXT_UTF16 => Some(utf16(record.content)),
         // The lower halves of UTF-16.
-        kind::TEXT_BYTES => Some(record.content.iter().map(|byte| char::from(*byte)).collect()),
+        kind::TEXT_BYTES => Some(
+            record
+                .content
+                .iter()
+                .map(|byte| char::from(*byte))
+                .collect(),
+        ),
         _ => None,
     }
 }

@@ -123,7 +123,8 @@ impl SlideReader<'_, '_> {
         let relations = Relations::of(self.package, part)?;
         let mut drawing = Drawing::default();
         let outcome = drawing.read(&xml, self.limits);
-        let is_title = |block: &&DrawnBlock| matches!(block.role, Role::Title | Role::CenteredTitle);
+        let is_title =
+            |block: &&DrawnBlock| matches!(block.role, Role::Title | Role::CenteredTitle);
         // The title comes first, wherever its shape lies in the stack.
         for block in drawing.blocks.iter().filter(is_title) {
             self.builder.push(block.kind, &block.text);
@@ -221,7 +222,9 @@ mod tests {
             .iter()
             .map(|text| format!("<a:p><a:r><a:t>{text}</a:t></a:r></a:p>"))
             .collect();
-        format!("<p:sp><p:nvSpPr><p:nvPr>{placeholder}</p:nvPr></p:nvSpPr><p:txBody>{paragraphs}</p:txBody></p:sp>")
+        format!(
+            "<p:sp><p:nvSpPr><p:nvPr>{placeholder}</p:nvPr></p:nvSpPr><p:txBody>{paragraphs}</p:txBody></p:sp>"
+        )
     }
 
     #[test]
@@ -234,7 +237,10 @@ mod tests {
             shape("<p:ph type=\"title\"/>", &["A &amp; B", "C"]),
             shape("<p:ph type=\"ftr\"/>", &["footer"]),
         );
-        let slide2 = format!("<p:sld>{}</p:sld>", shape("<p:ph type=\"ctrTitle\"/>", &["Talk"]));
+        let slide2 = format!(
+            "<p:sld>{}</p:sld>",
+            shape("<p:ph type=\"ctrTitle\"/>", &["Talk"])
+        );
         let notes = format!(
             "<p:notes>{}{}</p:notes>",
             shape("<p:ph type=\"body\"/>", &["say this"]),
@@ -256,7 +262,13 @@ mod tests {
         let blocks: Vec<_> = document
             .blocks
             .iter()
-            .map(|block| (block.kind, block.page, &document.text[block.start..block.end]))
+            .map(|block| {
+                (
+                    block.kind,
+                    block.page,
+                    &document.text[block.start..block.end],
+                )
+            })
             .collect();
         assert_eq!(
             blocks,
@@ -277,7 +289,10 @@ mod tests {
         let bytes = package(&[
             ("ppt/presentation.xml", PRESENTATION),
             ("ppt/_rels/presentation.xml.rels", RELATIONS),
-            ("ppt/slides/slide1.xml", "<p:sld><a:p><a:r><a:t>x</a:t></a:r></a:p><"),
+            (
+                "ppt/slides/slide1.xml",
+                "<p:sld><a:p><a:r><a:t>x</a:t></a:r></a:p><",
+            ),
             ("ppt/slides/slide2.xml", &shape("", &["fine"])),
         ]);
         let document = parse_bytes(&bytes, None, &Limits::default()).unwrap();

@@ -32,9 +32,9 @@ pub(super) fn of_word(word: &str) -> Option<Destination> {
         | "footer" | "footerl" | "footerr" | "footerf" | "fldinst" | "listtable"
         | "listoverridetable" | "listtext" | "pntext" | "pntxta" | "pntxtb" | "themedata"
         | "datastore" | "bkmkstart" | "bkmkend" | "xe" | "tc" | "annotation" | "atnid"
-        | "atnauthor" | "nonshppict" | "shprslt" | "sp" | "nonesttables" | "upr" | "rxe" | "txe"
-        | "revtbl" | "filetbl" | "generator" | "xmlnstbl" | "rsidtbl" | "mmathPr" | "template"
-        | "ftnsep" | "ftnsepc" | "ftncn" | "aftnsep" | "aftnsepc" | "aftncn" => {
+        | "atnauthor" | "nonshppict" | "shprslt" | "sp" | "nonesttables" | "upr" | "rxe"
+        | "txe" | "revtbl" | "filetbl" | "generator" | "xmlnstbl" | "rsidtbl" | "mmathPr"
+        | "template" | "ftnsep" | "ftnsepc" | "ftncn" | "aftnsep" | "aftnsepc" | "aftncn" => {
             Destination::Skipped
         }
         _ => return None,

@@ -224,8 +224,8 @@ impl<'a> Reader<'a> {
             Destination::StyleSheet => self.styles.word(word, number),
             Destination::Skipped => {}
             _ => {
-                let is_property =
-                    self.character_property(word, parameter) || self.paragraph_property(word, number);
+                let is_property = self.character_property(word, parameter)
+                    || self.paragraph_property(word, number);
                 if !is_property {
                     self.structure(word);
                 }

@@ -32,7 +32,9 @@ impl Fonts {
                 self.open = parameter;
                 return;
             }
-            "fcharset" => u32::try_from(parameter).ok().and_then(code_page::of_charset),
+            "fcharset" => u32::try_from(parameter)
+                .ok()
+                .and_then(code_page::of_charset),
             "cpg" => u32::try_from(parameter).ok().and_then(code_page::encoding),
             _ => return,
         };
@@ -143,7 +145,10 @@ impl Styles {
     }
 
     fn name(&self, number: i32) -> String {
-        let name = self.styles.get(&number).map_or(&b""[..], |style| &style.name);
+        let name = self
+            .styles
+            .get(&number)
+            .map_or(&b""[..], |style| &style.name);
         let name = String::from_utf8_lossy(name).to_lowercase();
         name.split(';').next().unwrap_or_default().trim().to_owned()
     }

@@ -50,16 +50,29 @@ impl NumberFormat {
                     characters.next();
                 }
                 '[' => {
-                    let mut inner = characters.by_ref().take_while(|&bracket| bracket != ']');
-                    if matches!(inner.next(), Some('h' | 'H' | 'm' | 'M' | 's' | 'S'))
-                        && inner.all(|unit| matches!(unit, 'h' | 'H' | 'm' | 'M' | 's' | 'S'))
+                    // The whole bracket is read, whatever is in it.
+                    let inner: String = characters
+                        .by_ref()
+                        .take_while(|&bracket| bracket != ']')
+                        .collect();
+                    if !inner.is_empty()
+                        && inner
+                            .chars()
+                            .all(|unit| matches!(unit, 'h' | 'H' | 'm' | 'M' | 's' | 'S'))
                     {
                         return Self::Elapsed;
                     }
                 }
                 // The first section is for positive numbers.
                 ';' => break,
-                'G' | 'g' if code.trim_start().to_ascii_lowercase().starts_with("general") => break,
+                'G' | 'g'
+                    if code
+                        .trim_start()
+                        .to_ascii_lowercase()
+                        .starts_with("general") =>
+                {
+                    break;
+                }
                 'y' | 'Y' | 'd' | 'D' => date = true,
                 'h' | 'H' | 's' | 'S' => time = true,
                 'm' | 'M' => month_or_minute = true,
@@ -67,7 +80,9 @@ impl NumberFormat {
                 // What is left of an `AM/PM` mark is no month.
                 'a' | 'A' => {
                     let rest = characters.as_str();
-                    if let Some(rest) = strip_ignoring_case(rest, "m/pm").or_else(|| strip_ignoring_case(rest, "/p")) {
+                    if let Some(rest) = strip_ignoring_case(rest, "m/pm")
+                        .or_else(|| strip_ignoring_case(rest, "/p"))
+                    {
                         time = true;
                         characters = rest.chars();
                     }

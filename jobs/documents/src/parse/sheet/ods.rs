@@ -204,7 +204,9 @@ mod tests {
     use crate::parse::test_package::package;
 
     fn text(table: &str, limits: &Limits) -> String {
-        let content = format!("<office:spreadsheet><table:table table:name=\"T\">{table}</table:table></office:spreadsheet>");
+        let content = format!(
+            "<office:spreadsheet><table:table table:name=\"T\">{table}</table:table></office:spreadsheet>"
+        );
         let bytes = package(&[
             ("mimetype", "application/vnd.oasis.opendocument.spreadsheet"),
             ("content.xml", &content),
@@ -227,7 +229,10 @@ mod tests {
              <table:table-row table:number-rows-repeated=\"1048570\"><table:table-cell table:number-columns-repeated=\"16384\"/></table:table-row>",
             &Limits::default(),
         );
-        assert_eq!(text, "T\n\n1234.5 | | | 2024-02-29 12:00:00 | a b c\nx | x\nx | x");
+        assert_eq!(
+            text,
+            "T\n\n1234.5 | | | 2024-02-29 12:00:00 | a b c\nx | x\nx | x"
+        );
     }
 
     #[test]

@@ -87,7 +87,9 @@ impl<'a> Rows<'a> {
         }
         let before = self.row.len();
         // A row is a line: breaks within a cell become blanks.
-        if text.contains(['\n', '\r', '\t', '\u{0B}', '\u{0C}', '\u{85}', '\u{2028}', '\u{2029}']) {
+        if text.contains([
+            '\n', '\r', '\t', '\u{0B}', '\u{0C}', '\u{85}', '\u{2028}', '\u{2029}',
+        ]) {
             for (index, word) in text.split_whitespace().enumerate() {
                 if index > 0 {
                     self.row.push(' ');

@@ -177,12 +177,7 @@ fn read_styles(content: &[u8], styles: &mut NumberStyles) {
     }
 }
 
-fn read_sheet(
-    content: &[u8],
-    strings: &SharedStrings,
-    styles: &NumberStyles,
-    rows: &mut Rows<'_>,
-) {
+fn read_sheet(content: &[u8], strings: &SharedStrings, styles: &NumberStyles, rows: &mut Rows<'_>) {
     let mut column = 0;
     let mut text = String::new();
     for (kind, mut record) in Records::new(content) {

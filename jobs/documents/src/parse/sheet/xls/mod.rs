@@ -44,9 +44,10 @@ pub(in crate::parse) fn parse(bytes: &[u8], limits: &Limits) -> Result<Document,
         }
         match stream.get(sheet.offset as usize..) {
             Some(part) => cells::read(part, &globals, &mut rows),
-            None => rows
-                .builder
-                .warn(format!("sheet `{}` is missing; the file ends early", sheet.name)),
+            None => rows.builder.warn(format!(
+                "sheet `{}` is missing; the file ends early",
+                sheet.name
+            )),
         }
     }
     rows.finish();
@@ -218,7 +219,12 @@ mod tests {
             // Two numbers in one record.
             record(
                 0x00BD,
-                &[&[3, 0, 0, 0], &[0, 0, 6, 0, 0, 0], &[0, 0, 10, 0, 0, 0], &[1, 0]],
+                &[
+                    &[3, 0, 0, 0],
+                    &[0, 0, 6, 0, 0, 0],
+                    &[0, 0, 10, 0, 0, 0],
+                    &[1, 0],
+                ],
             ),
             // Ends too early.
             record(0x0203, &[&[4, 0, 0, 0]]),

@@ -190,11 +190,8 @@ fn column(reference: &str) -> Option<u32> {
     if !(1..=MAX_LETTERS).contains(&letters) {
         return None;
     }
-    let number = reference
-        .bytes()
-        .take(letters)
-        .fold(0, |number, letter| {
-            number * 26 + u32::from(letter.to_ascii_uppercase() - b'A') + 1
-        });
+    let number = reference.bytes().take(letters).fold(0, |number, letter| {
+        number * 26 + u32::from(letter.to_ascii_uppercase() - b'A') + 1
+    });
     Some(number - 1)
 }

@@ -266,7 +266,10 @@ mod tests {
         };
         let row = "<row><c t=\"s\"><v>0</v></c></row>".repeat(1000);
         let document = parse(&row, &limits).unwrap();
-        assert_eq!(document.text, format!("A & B\n\n{}", ["plain"; 10].join("\n")));
+        assert_eq!(
+            document.text,
+            format!("A & B\n\n{}", ["plain"; 10].join("\n"))
+        );
         assert_eq!(document.warnings.len(), 1);
     }
 }
