@@ -75,6 +75,8 @@ codes! {
     JobConflict = "job.conflict", CONFLICT, "the job's state does not allow this";
     /// No such queue.
     QueueNotFound = "queue.not_found", NOT_FOUND, "there is no such queue";
+    /// No such schedule.
+    ScheduleNotFound = "schedule.not_found", NOT_FOUND, "there is no such schedule";
     /// Too many jobs wait.
     QueueFull = "queue.full", SERVICE_UNAVAILABLE, "too many jobs wait";
     /// The broker does not answer.

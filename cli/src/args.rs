@@ -74,6 +74,8 @@ pub(crate) enum Command {
     Demo(DemoArguments),
     /// Submits files and folders
     Ingest(IngestArguments),
+    /// Reads files as a worker would and shows what comes out; nothing is stored
+    Parse(ParseArguments),
     /// Searches the knowledge base
     Query(QueryArguments),
     /// Documents and their state
@@ -85,6 +87,13 @@ pub(crate) enum Command {
     /// Queues and their length
     #[command(subcommand)]
     Queue(QueueCommand),
+    /// Workers that are alive, with their slots
+    Workers,
+    /// Jobs by the clock
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
+    /// Prints what happens to jobs, as it happens
+    Tail(TailArguments),
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -152,6 +161,19 @@ pub(crate) struct IngestArguments {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ParseArguments {
+    /// Files and folders; hidden files are left out, links are not followed out of a folder
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Prints the text
+    #[arg(long)]
+    pub(crate) text: bool,
+    /// Prints the chunks
+    #[arg(long)]
+    pub(crate) chunks: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct QueryArguments {
     /// The question; several words need no quotes
     #[arg(required = true, value_name = "TEXT")]
@@ -196,7 +218,7 @@ pub(crate) struct DocumentListArguments {
     /// Only with this status: pending, processing, searchable, completed, failed, deleting
     #[arg(long)]
     pub(crate) status: Option<String>,
-    /// Only of this type: pdf, docx, html, markdown, text, csv, json
+    /// Only of this type: pdf, docx, xlsx, html, eml, …
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) file_type: Option<String>,
     /// The most rows
@@ -220,33 +242,178 @@ pub(crate) enum JobCommand {
     List(JobListArguments),
     /// Shows a job with its failed attempts
     Show(IdArgument),
-    /// Makes a job run again, or now
-    Retry(IdArgument),
-    /// Ends a job
-    Cancel(IdArgument),
     /// Says why a job does not run, or what became of it
     Why(IdArgument),
-    /// Deletes a job that has ended
-    Delete(IdArgument),
+    /// Submits a job of any kind
+    Submit(JobSubmitArguments),
+    /// Makes jobs run again, or now
+    Retry(OperateArguments),
+    /// Makes jobs that wait for their time run now
+    Promote(OperateArguments),
+    /// Makes jobs wait
+    Snooze(SnoozeArguments),
+    /// Ends jobs
+    Cancel(OperateArguments),
+    /// Deletes jobs that have ended
+    Delete(OperateArguments),
+    /// Gives a dead job another payload, for its next retry
+    Payload(JobPayloadArguments),
+    /// Writes jobs as NDJSON to standard output
+    Export(JobFilterArguments),
+    /// Submits jobs from NDJSON: an export, or jobs of your own
+    Import(JobImportArguments),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct JobListArguments {
-    /// Only in this state: scheduled, waiting, ready, running, retrying, completed, cancelled, dead
-    #[arg(long)]
-    pub(crate) state: Option<String>,
-    /// Only of this queue
-    #[arg(long)]
-    pub(crate) queue: Option<String>,
-    /// Only of this kind: document.process, …
-    #[arg(long)]
-    pub(crate) kind: Option<String>,
-    /// Only jobs whose last error has this code
-    #[arg(long, value_name = "CODE")]
-    pub(crate) error_code: Option<String>,
+    #[command(flatten)]
+    pub(crate) filter: JobFilterArguments,
     /// The most rows
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub(crate) limit: usize,
+}
+
+/// Which jobs are meant.
+#[derive(Debug, Args)]
+pub(crate) struct JobFilterArguments {
+    /// In one of these states: scheduled, waiting, ready, running, retrying, completed, cancelled, dead
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) state: Vec<String>,
+    /// Of this queue
+    #[arg(long)]
+    pub(crate) queue: Option<String>,
+    /// Of this kind: document.process, …
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
+    /// With this tag
+    #[arg(long)]
+    pub(crate) tag: Option<String>,
+    /// Whose last error has this code
+    #[arg(long, value_name = "CODE")]
+    pub(crate) error_code: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OperateArguments {
+    /// One job; without it, those of the filter
+    pub(crate) id: Option<String>,
+    #[command(flatten)]
+    pub(crate) filter: JobFilterArguments,
+    /// Every job
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Only counts
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Does not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SnoozeArguments {
+    #[command(flatten)]
+    pub(crate) jobs: OperateArguments,
+    /// How long they wait: 30m, 2h
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) duration: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JobSubmitArguments {
+    /// The kind: names the handler
+    pub(crate) kind: String,
+    /// The payload as JSON; `@FILE` reads a file, `-` standard input
+    #[arg(default_value = "null", value_name = "JSON")]
+    pub(crate) payload: String,
+    /// The queue
+    #[arg(long)]
+    pub(crate) queue: String,
+    /// urgent, high, normal or low
+    #[arg(long, default_value = "normal")]
+    pub(crate) priority: String,
+    /// Waits so long first
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) delay: Option<Duration>,
+    /// No second job with this key until this one has ended
+    #[arg(long, value_name = "KEY")]
+    pub(crate) unique: Option<String>,
+    /// Words to find it by (repeatable)
+    #[arg(long)]
+    pub(crate) tag: Vec<String>,
+    /// Attempts that may fail, 1-100
+    #[arg(long, value_name = "N")]
+    pub(crate) max_attempts: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JobPayloadArguments {
+    /// The id, as lists show it
+    pub(crate) id: String,
+    /// The payload as JSON; `@FILE` reads a file, `-` standard input
+    #[arg(value_name = "JSON")]
+    pub(crate) payload: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JobImportArguments {
+    /// A file of NDJSON; `-` is standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ScheduleCommand {
+    /// Lists schedules with their next tick
+    List,
+    /// Adds a schedule, or changes the one of that name
+    Put(SchedulePutArguments),
+    /// Stops a schedule; ticks that pass meanwhile are never made up for
+    Pause(ScheduleArgument),
+    /// Goes on with a schedule
+    Resume(ScheduleArgument),
+    /// Deletes a schedule
+    Delete(ScheduleArgument),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScheduleArgument {
+    /// Its name
+    pub(crate) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchedulePutArguments {
+    /// Its name
+    pub(crate) name: String,
+    /// When: five fields (minute hour day month weekday), or six with seconds before them
+    #[arg(long)]
+    pub(crate) cron: String,
+    /// The time zone
+    #[arg(long, default_value = "UTC", value_name = "ZONE")]
+    pub(crate) timezone: String,
+    /// The kind of the job that each tick submits
+    #[arg(long)]
+    pub(crate) kind: String,
+    /// Its queue
+    #[arg(long)]
+    pub(crate) queue: String,
+    /// Its payload as JSON; `@FILE` reads a file, `-` standard input
+    #[arg(long, default_value = "null", value_name = "JSON")]
+    pub(crate) payload: String,
+    /// What becomes of ticks that nobody saw: skip, one (the last of them) or all
+    #[arg(long, default_value = "one")]
+    pub(crate) catch_up: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TailArguments {
+    /// Only of this job
+    #[arg(long, value_name = "ID")]
+    pub(crate) job: Option<String>,
+    /// Only of this queue
+    #[arg(long)]
+    pub(crate) queue: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -315,7 +482,9 @@ mod tests {
             .term_width(100)
             .render_long_help()
             .to_string();
-        for name in ["worker", "ingest", "query", "document", "job"] {
+        for name in [
+            "worker", "ingest", "parse", "query", "document", "job", "schedule",
+        ] {
             let mut command = Arguments::command().term_width(100);
             let command = command.find_subcommand_mut(name).unwrap();
             write!(help, "\n--- {name}\n{}", command.render_help()).unwrap();
@@ -356,7 +525,7 @@ pub(crate) struct BenchEngineArguments {
     #[arg(long, value_name = "URL")]
     pub(crate) redis: String,
     /// Jobs that run at once in each worker process
-    #[arg(long, value_name = "N", default_value_t = 200)]
+    #[arg(long, value_name = "N", default_value_t = 400)]
     pub(crate) concurrency: usize,
     /// Who must have a job before its submit returns
     #[arg(long, value_enum, default_value_t = Durability::Redis)]
@@ -373,6 +542,9 @@ pub(crate) struct BenchQueueArguments {
     /// Jobs to submit and drain
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = parse_jobs)]
     pub(crate) jobs: usize,
+    /// Sets a cap and a rate that never bind on the queue, the kind and the tenant: what asking for them costs
+    #[arg(long)]
+    pub(crate) limits: bool,
 }
 
 #[derive(Debug, Args)]

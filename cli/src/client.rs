@@ -6,6 +6,7 @@ use graphmill_config::Config;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
+use tokio::io::AsyncRead;
 use tokio_util::io::ReaderStream;
 
 use crate::{
@@ -19,6 +20,8 @@ pub(crate) const LOOKUP_BATCH: usize = 1000;
 const SLOWEST_UPLOAD_BYTES_PER_S: u64 = 256 * 1024;
 /// Time that an upload has on top of its size: the bytes are flushed to disk, perhaps behind others.
 const UPLOAD_GRACE: Duration = Duration::from_mins(1);
+/// An import that takes longer is given up.
+const LONGEST_IMPORT: Duration = Duration::from_hours(24);
 /// Characters of an answer that is no JSON which an error repeats.
 const SHOWN_ANSWER: usize = 200;
 
@@ -147,6 +150,58 @@ impl Client {
     ) -> Result<Reply<T>, ClientError> {
         self.call(self.request(Method::POST, path).json(body), self.timeout)
             .await
+    }
+
+    /// Puts a JSON body.
+    pub(crate) async fn put<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> Result<Reply<T>, ClientError> {
+        self.call(self.request(Method::PUT, path).json(body), self.timeout)
+            .await
+    }
+
+    /// Fetches an answer that comes bit by bit and may take for ever; only its beginning is bounded.
+    pub(crate) async fn stream(
+        &self,
+        path: &str,
+        query: &[(&str, Option<&str>)],
+    ) -> Result<Response, ClientError> {
+        let pairs: Vec<_> = query
+            .iter()
+            .filter_map(|(name, value)| Some((*name, (*value)?)))
+            .collect();
+        let request = self.request(Method::GET, path).query(&pairs).send();
+        let response = match tokio::time::timeout(self.timeout, request).await {
+            Ok(response) => response.map_err(|error| self.no_answer(error, self.timeout))?,
+            Err(_) => {
+                return Err(ClientError::Timeout {
+                    url: self.base.clone(),
+                    limit: self.timeout,
+                });
+            }
+        };
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let (status, retry_after) = (response.status(), retry_after(&response));
+        let body = response.bytes().await;
+        let body = body.map_err(|error| self.no_answer(error, self.timeout))?;
+        Err(self.refusal(status, retry_after, &body))
+    }
+
+    /// Sends NDJSON as a stream. It takes what it takes: the answer comes when the last line has been read.
+    pub(crate) async fn send_lines<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        lines: impl AsyncRead + Send + Sync + 'static,
+    ) -> Result<Reply<T>, ClientError> {
+        let request = self
+            .request(Method::POST, path)
+            .header(header::CONTENT_TYPE, "application/x-ndjson")
+            .body(reqwest::Body::wrap_stream(ReaderStream::new(lines)));
+        self.call(request, LONGEST_IMPORT).await
     }
 
     /// Deletes what `path` names.

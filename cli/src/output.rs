@@ -36,6 +36,11 @@ impl Output {
         self.colour
     }
 
+    /// Whether data is printed as JSON.
+    pub(crate) fn is_json(self) -> bool {
+        self.json
+    }
+
     /// Whether progress may be shown.
     pub(crate) fn shows_progress(self) -> bool {
         !self.quiet
@@ -55,6 +60,13 @@ impl Output {
             let text = text();
             writeln!(stdout, "{}", text.trim_end())?;
         }
+        Ok(stdout.flush()?)
+    }
+
+    /// Prints one line of data, for commands whose data comes bit by bit.
+    pub(crate) fn line(self, text: &str) -> anyhow::Result<()> {
+        let mut stdout = io::stdout().lock();
+        writeln!(stdout, "{text}")?;
         Ok(stdout.flush()?)
     }
 

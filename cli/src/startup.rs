@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use graphmill_config::Config;
-use graphmill_pipeline::doctor::{Finding, Severity, examine_redis};
+use graphmill_pipeline::doctor::{self, Finding, Severity, examine_redis};
 use tracing::{error, info, warn};
 
 use crate::failure::UnfitServer;
@@ -38,6 +38,20 @@ pub(crate) async fn check_redis(config: &Config) -> anyhow::Result<()> {
     }
     log(&rest);
     Ok(())
+}
+
+/// Takes the keys in Redis for this system. A Redis that comes late is not asked: whoever started first has it by then.
+///
+/// # Errors
+/// [`UnfitServer`] where another system has them.
+pub(crate) async fn claim_redis(config: &Config) -> anyhow::Result<()> {
+    match doctor::claim_redis(config).await? {
+        Some(finding) => Err(UnfitServer {
+            findings: vec![finding],
+        }
+        .into()),
+        None => Ok(()),
+    }
 }
 
 /// A server that comes late may be as unfit as one that was there. The process runs by then and serves what needs no

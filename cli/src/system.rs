@@ -75,6 +75,7 @@ pub(crate) async fn start(config: Config, role: Role) -> anyhow::Result<RunningS
             config.data_dir.display()
         )
     })?;
+    startup::claim_redis(&config).await?;
     let opened = Services::open(&config)
         .await
         .map_err(|error| in_use(error, &config))?;
@@ -190,12 +191,16 @@ fn prepare_worker(
     config: &Config,
     registry: &Registry,
 ) -> anyhow::Result<PreparedWorker> {
-    let parser = ParserCommand {
+    let worker = graphmill_worker::prepare(services.clone(), config, parser_command()?, registry)?;
+    Ok(worker)
+}
+
+/// How this program is started as a parser.
+pub(crate) fn parser_command() -> anyhow::Result<ParserCommand> {
+    Ok(ParserCommand {
         program: std::env::current_exe().context("cannot find this program's own file")?,
         args: vec!["parser-child".into()],
-    };
-    let worker = graphmill_worker::prepare(services.clone(), config, parser, registry)?;
-    Ok(worker)
+    })
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -37,4 +37,16 @@ pub struct DocumentsConfig {
     /// Levels of nesting that are read.
     #[serde(with = "units::whole")]
     pub max_nesting: usize,
+    /// Archives and mails within each other that are opened.
+    #[serde(with = "units::whole")]
+    pub max_container_depth: usize,
+    /// Members of an archive and attachments of a mail that are read.
+    #[serde(with = "units::whole")]
+    pub max_members: usize,
+    /// Times its size that a compressed member may inflate to.
+    #[serde(with = "units::whole")]
+    pub max_inflation_ratio: u64,
+    /// Text of a workbook that is read.
+    #[serde(with = "units::size")]
+    pub max_text_size: ByteSize,
 }

@@ -8,11 +8,12 @@ use std::{collections::BTreeMap, fmt, fs, path::PathBuf};
 use toml::{Table, Value, de::DeTable};
 
 use crate::{
-    Config, ConfigError, DEFAULT_TOML, Problem, SecretUrl, Sources, Warning, sources::PREFIX,
+    Config, ConfigError, DEFAULT_TOML, Problem, SecretUrl, Sources, Warning, compat::APALIS_REDIS,
+    sources::PREFIX,
 };
 
 /// Settings without a default; commented out in `default.toml`.
-pub(crate) const OPTIONAL_KEYS: [&str; 2] = ["embedding.path", "redis.url"];
+pub(crate) const OPTIONAL_KEYS: [&str; 3] = [APALIS_REDIS, "embedding.path", "redis.url"];
 /// The section whose keys are names of queues.
 const QUEUES: &str = "worker.queues";
 /// How unlike a known key may be to be suggested: 1 is equal.
@@ -259,8 +260,14 @@ impl Layers {
                 Ok(config) => return (config, problems),
                 Err(error) => error,
             };
-            let key = error.path().to_string();
-            let expected = expected(&error.into_inner().to_string());
+            let path = error.path().to_string();
+            // An array is one setting, and the place within it part of what is wrong.
+            let (key, within) = path.split_at(path.find('[').unwrap_or(path.len()));
+            let key = key.to_owned();
+            let mut expected = expected(&error.into_inner().to_string());
+            if !within.is_empty() {
+                expected = format!("in {within}: {expected}");
+            }
             match self.defaults.get(&key) {
                 Some(default) => values.insert(key.clone(), default.clone()),
                 None => values.remove(&key),
@@ -436,7 +443,7 @@ fn expected(message: &str) -> String {
 fn shown(value: &Value) -> String {
     match value {
         Value::String(text) => format!("\"{}\"", SecretUrl::new(text)),
-        other => other.to_string(),
+        other => masked("", other.clone()).to_string(),
     }
 }
 
@@ -445,6 +452,17 @@ fn masked(key: &str, value: Value) -> Value {
         Value::String(text) if key.ends_with("url") => {
             Value::String(SecretUrl::new(text).to_string())
         }
+        Value::Array(items) => {
+            Value::Array(items.into_iter().map(|item| masked(key, item)).collect())
+        }
+        Value::Table(fields) => fields
+            .into_iter()
+            .map(|(name, field)| {
+                let field = masked(&name, field);
+                (name, field)
+            })
+            .collect::<Table>()
+            .into(),
         other => other,
     }
 }

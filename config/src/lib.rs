@@ -14,6 +14,7 @@
 pub mod api;
 pub mod blob;
 pub mod chunk;
+pub mod compat;
 pub mod documents;
 pub mod embedding;
 mod error;
@@ -38,6 +39,7 @@ pub use self::{
     api::ApiConfig,
     blob::BlobConfig,
     chunk::ChunkConfig,
+    compat::{ApalisRedisQueue, CompatConfig},
     documents::DocumentsConfig,
     embedding::{EmbeddingConfig, EmbeddingModel},
     error::{ConfigError, Problem, Warning},
@@ -103,6 +105,9 @@ pub struct Config {
     pub embedding: EmbeddingConfig,
     /// Entities and relations.
     pub graph: GraphConfig,
+    /// Queues of other job systems that workers drain into ours.
+    #[serde(default)]
+    pub compat: CompatConfig,
     /// Logs.
     pub telemetry: TelemetryConfig,
     /// Each key with its value and where that came from.

@@ -332,3 +332,43 @@ fn paths_follow_data_dir_unless_a_url_names_them() {
     assert_eq!(config.blob_dir(), Path::new("/var/blobs"));
     assert!(config.data_dir.is_absolute());
 }
+
+#[test]
+fn queues_of_other_systems_come_from_a_file_with_what_is_wrong_named_and_passwords_hidden() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("graphmill.toml");
+    let load = |text: &str| {
+        fs::write(&file, text).unwrap();
+        Config::load(Sources {
+            file: Some(file.clone()),
+            ..Sources::default()
+        })
+    };
+    let entry = |more: &str| {
+        format!(
+            "[[compat.apalis_redis]]\nurl = \"redis://:hunter2@old:6379\"\nqueue = \"emails\"\n\
+             kind = \"email.send\"\ntarget_queue = \"mail\"\n{more}\n"
+        )
+    };
+    let more =
+        "payload = { rename = { to = \"recipient\" } }\ntimeout = \"10s\"\npriority = \"high\"";
+    let (config, _) = load(&entry(more)).unwrap();
+    let [queue] = &config.compat.apalis_redis[..] else {
+        panic!("{:?}", config.compat)
+    };
+    assert_eq!(queue.url.expose(), "redis://:hunter2@old:6379");
+    assert_eq!((queue.timeout, queue.batch), (Duration::from_secs(10), 500));
+    let shown = format!("{config:?}{:?}", config.provenance());
+    assert!(!shown.contains("hunter2"), "{shown}");
+    let problems = [
+        entry("batch = 0\nmax_attempts = 101"),
+        entry("kinds = 3"),
+        "[[compat.apalis_redis]]\nurl = \"http://:hunter2@x\"".to_owned(),
+    ]
+    .map(|text| load(&text).unwrap_err().to_string());
+    let problems = problems
+        .join("\n")
+        .replace(&folder.path().display().to_string(), "DIR");
+    assert!(!problems.contains("hunter2"), "{problems}");
+    insta::assert_snapshot!(problems);
+}

@@ -6,6 +6,7 @@ use bytesize::ByteSize;
 
 use crate::{
     Auto, Config, ConfigError, Durability, EmbeddingModel, Origin, Problem, Profile, Warning,
+    compat,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -20,6 +21,7 @@ pub(crate) fn check(config: &Config, problems: &mut Vec<Problem>, warnings: &mut
     check_ranges(config, &mut findings);
     check_urls(config, &mut findings);
     check_redis(config, &mut findings);
+    check_compat(config, &mut findings);
     if !findings.problems.is_empty() {
         // What a value outside its range contradicts is nobody's question.
         return;
@@ -218,6 +220,25 @@ fn check_ranges(config: &Config, findings: &mut Findings<'_>) {
     findings.range("documents.max_pages", documents.max_pages, 1, 10_000_000);
     findings.range("documents.max_cells", documents.max_cells, 1, 1_000_000_000);
     findings.range("documents.max_nesting", documents.max_nesting, 16, 10_000);
+    findings.range(
+        "documents.max_container_depth",
+        documents.max_container_depth,
+        0,
+        16,
+    );
+    findings.range("documents.max_members", documents.max_members, 1, 1_000_000);
+    findings.range(
+        "documents.max_inflation_ratio",
+        documents.max_inflation_ratio,
+        10,
+        100_000,
+    );
+    findings.range(
+        "documents.max_text_size",
+        documents.max_text_size,
+        kib,
+        ByteSize::tib(1),
+    );
 
     findings.range("chunk.max_tokens", chunk.max_tokens, 16, 8192);
     findings.range("chunk.target_tokens", chunk.target_tokens, 8, 8192);
@@ -279,6 +300,48 @@ fn check_redis(config: &Config, findings: &mut Findings<'_>) {
             "redis.prefix",
             "expected 1 to 64 letters, digits, `.`, `_`, `-` or `:`, such as `gm`",
         );
+    }
+}
+
+fn check_compat(config: &Config, findings: &mut Findings<'_>) {
+    for (index, queue) in config.compat.apalis_redis.iter().enumerate() {
+        let names = [
+            ("queue", queue.queue.as_str()),
+            ("kind", &queue.kind),
+            ("target_queue", &queue.target_queue),
+            ("tenant", queue.tenant.as_deref().unwrap_or("default")),
+        ];
+        let mut wrong: Vec<String> = names
+            .iter()
+            .filter(|(_, name)| name.is_empty())
+            .map(|(field, _)| format!("`{field}` not to be empty"))
+            .collect();
+        if !compat::SCHEMES.contains(&queue.url.scheme()) {
+            wrong.push("`url` like `redis://127.0.0.1:6379`".to_owned());
+        }
+        if !(1..=500).contains(&queue.batch) {
+            wrong.push("`batch` from 1 to 500".to_owned());
+        }
+        if !(1..=100).contains(&queue.max_attempts.unwrap_or(1)) {
+            wrong.push("`max_attempts` from 1 to 100".to_owned());
+        }
+        let times = [
+            ("timeout", queue.timeout),
+            ("poll", queue.poll),
+            ("orphaned_after", queue.orphaned_after),
+        ];
+        wrong.extend(
+            times
+                .iter()
+                .filter(|(_, time)| !(SECOND / 100..=DAY).contains(time))
+                .map(|(field, _)| format!("`{field}` from 10ms to 1day")),
+        );
+        if !wrong.is_empty() {
+            findings.invalid(
+                compat::APALIS_REDIS,
+                format!("in [{index}]: expected {}", wrong.join(", ")),
+            );
+        }
     }
 }
 

@@ -22,7 +22,7 @@ impl Process {
     ///
     /// # Panics
     /// When it cannot be started.
-    pub fn spawn(arguments: &[String], log: &Path) -> Self {
+    pub fn spawn(arguments: &[String], environment: &[(String, String)], log: &Path) -> Self {
         let stderr = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -30,6 +30,7 @@ impl Process {
             .expect("the log can be written");
         let child = Command::new(binary())
             .args(arguments)
+            .envs(environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(stderr)

@@ -25,6 +25,7 @@ pub struct System {
     process: Option<Process>,
     client: reqwest::Client,
     settings: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
 /// Returns the binary under test: it lies beside the bench, and a folder above the tests.
@@ -54,7 +55,15 @@ impl System {
                 .iter()
                 .map(|setting| (*setting).to_owned())
                 .collect(),
+            environment: Vec::new(),
         }
+    }
+
+    /// Sets a variable of the process.
+    #[must_use]
+    pub fn with_environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// Prepares and starts a system, and waits until it is ready.
@@ -125,7 +134,11 @@ impl System {
         for setting in own.iter().chain(&self.settings) {
             arguments.extend(["--set".to_owned(), setting.clone()]);
         }
-        self.process = Some(Process::spawn(&arguments, &self.log_path()));
+        self.process = Some(Process::spawn(
+            &arguments,
+            &self.environment,
+            &self.log_path(),
+        ));
     }
 
     /// Kills the process with SIGKILL: no warning, no flush.

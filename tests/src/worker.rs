@@ -57,7 +57,7 @@ impl Worker {
         all.extend(arguments.iter().map(ToString::to_string));
         let log = data_dir.join(format!("worker-{port}.log"));
         Self {
-            process: Process::spawn(&all, &log),
+            process: Process::spawn(&all, &[], &log),
             port,
             log,
             client: reqwest::Client::new(),

@@ -265,3 +265,27 @@ fn roles_of_several_processes_need_a_redis() {
         assert!(message.contains("redis.url"), "{message}");
     }
 }
+
+/// They would run each other's jobs, on data that the other does not have.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_systems_with_one_prefix() {
+    let redis = Redis::with(Persistence::AppendOnly, &[]);
+    let temp = tempfile::tempdir().expect("a temporary folder");
+    let url = redis.setting();
+    let mut first = System::api(&temp.path().join("one"), &[&url]);
+    first.boot().await;
+    for role in ["api", "worker"] {
+        let output = run(role, &temp.path().join("other"), &url);
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{role}: {message}");
+        assert!(message.contains("redis.prefix"), "{role}: {message}");
+    }
+    let prefixed = [&*url, "redis.prefix=other"];
+    let mut second = System::api(&temp.path().join("other"), &prefixed);
+    second.boot().await;
+    assert_eq!(second.stop().await, Some(0));
+    // The same system again, by another process.
+    assert_eq!(first.stop().await, Some(0));
+    first.boot().await;
+    assert_eq!(first.stop().await, Some(0));
+}

@@ -74,6 +74,7 @@ async fn a_worker_that_is_killed_changes_nothing_of_the_result() {
 async fn processes_that_start_at_the_same_moment_make_one_database() {
     let redis = Redis::with(Persistence::AppendOnly, &[]);
     for _ in 0..3 {
+        redis.cli(&["FLUSHALL"]);
         let temp = tempfile::tempdir().expect("a temporary folder");
         let url = redis.setting();
         let mut api = System::api(temp.path(), &[&url]);

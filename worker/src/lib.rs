@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     health::Health,
-    maintenance::Maintenance,
+    maintenance::{Maintenance, compat},
     metrics::WorkerMetrics,
     sandbox::{ParserCommand, ParserPool, PoolOptions},
 };
@@ -47,6 +47,9 @@ pub enum WorkerError {
     /// The first parser process.
     #[error("parser processes cannot be prepared: {0}")]
     Parsers(#[source] std::io::Error),
+    /// The queue of another job system.
+    #[error("a queue of `compat.apalis_redis` cannot be drained: {0}")]
+    Compat(#[source] graphmill_queue::Error),
     /// The metrics.
     #[error("the metrics cannot be registered: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -72,16 +75,10 @@ pub fn prepare(
     let observer = Arc::new(WorkerMetrics::register(metrics)?);
     let pipeline = Pipeline {
         services: services.clone(),
-        parser: Arc::new(
-            ParserPool::new(parser, parser_options(config)).map_err(WorkerError::Parsers)?,
-        ),
+        parser: Arc::new(parser_pool(parser, config).map_err(WorkerError::Parsers)?),
         cpu: CpuPool::new(config.worker.cpu_threads.get())?,
         settings: Settings {
-            chunk: ChunkOptions {
-                target_tokens: config.chunk.target_tokens,
-                max_tokens: config.chunk.max_tokens,
-                overlap_tokens: config.chunk.overlap_tokens,
-            },
+            chunk: chunk_options(config),
             shard_chunks: u32::try_from(config.embedding.shard_chunks).unwrap_or(u32::MAX),
         },
     };
@@ -107,6 +104,7 @@ pub fn prepare(
         retention: retention(config),
         prune_every: config.queue.prune_every,
         prune_batch: config.queue.prune_batch,
+        apalis: compat::apalis_sources(config).map_err(WorkerError::Compat)?,
     };
     Ok(PreparedWorker {
         worker,
@@ -159,6 +157,23 @@ fn retention(config: &Config) -> Retention {
     }
 }
 
+/// Returns how documents are cut.
+pub fn chunk_options(config: &Config) -> ChunkOptions {
+    ChunkOptions {
+        target_tokens: config.chunk.target_tokens,
+        max_tokens: config.chunk.max_tokens,
+        overlap_tokens: config.chunk.overlap_tokens,
+    }
+}
+
+/// Makes the pool of parser processes that the settings describe. No process runs yet.
+///
+/// # Errors
+/// The system gives no thread.
+pub fn parser_pool(command: ParserCommand, config: &Config) -> std::io::Result<ParserPool> {
+    ParserPool::new(command, parser_options(config))
+}
+
 fn parser_options(config: &Config) -> PoolOptions {
     let documents = &config.documents;
     PoolOptions {
@@ -172,6 +187,12 @@ fn parser_options(config: &Config) -> PoolOptions {
             max_pages: documents.max_pages,
             max_cells: documents.max_cells,
             max_nesting: documents.max_nesting,
+            max_container_depth: documents.max_container_depth,
+            max_members: documents.max_members,
+            max_inflation_ratio: documents.max_inflation_ratio,
+            max_text_bytes: documents.max_text_size.as_u64() as usize,
+            max_text_bytes: documents.max_text_size.as_u64() as usize,
+            ..Limits::default()
         },
     }
 }

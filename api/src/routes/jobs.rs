@@ -1,11 +1,11 @@
-//! Jobs: list, count, show, explain, retry, cancel, delete; the workers that run them.
+//! Jobs: list, count, show, explain, retry, promote, snooze, cancel, delete, mend; the workers that run them.
 
 use std::collections::BTreeMap;
 
 use axum::{
     Router,
     extract::State,
-    routing::{get, post},
+    routing::{get, post, put},
 };
 use graphmill_queue::{
     JobId, JobRecord, JobState,
@@ -13,12 +13,14 @@ use graphmill_queue::{
     why::{Why, why},
     workers::WorkerInfo,
 };
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     ApiState,
     error::{ApiError, Code, Result},
-    extract::{PathSegment, Query, page_size},
+    extract::{Json, PathSegment, Query, page_size},
 };
 
 /// Which jobs a list means.
@@ -35,16 +37,30 @@ struct ListParameters {
     cursor: Option<String>,
 }
 
-/// Which jobs a count means.
+/// Which jobs a count or an export means.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct CountParameters {
+pub(super) struct CountParameters {
     state: Option<String>,
     queue: Option<String>,
     kind: Option<String>,
     tenant: Option<String>,
     tag: Option<String>,
     error_code: Option<String>,
+}
+
+impl CountParameters {
+    pub(super) fn filter(self) -> Result<JobFilter> {
+        Ok(JobFilter {
+            states: parse_states(self.state.as_deref())?,
+            queue: self.queue,
+            kind: self.kind,
+            tenant: self.tenant,
+            tag: self.tag,
+            error_code: self.error_code,
+            ..JobFilter::default()
+        })
+    }
 }
 
 /// Parses states separated by commas.
@@ -101,15 +117,7 @@ async fn count_jobs(
     State(state): State<ApiState>,
     Query(parameters): Query<CountParameters>,
 ) -> Result<axum::Json<Counts>> {
-    let filter = JobFilter {
-        states: parse_states(parameters.state.as_deref())?,
-        queue: parameters.queue,
-        kind: parameters.kind,
-        tenant: parameters.tenant,
-        tag: parameters.tag,
-        error_code: parameters.error_code,
-        ..JobFilter::default()
-    };
+    let filter = parameters.filter()?;
     let counts = state.services.broker.counts(&filter).await?;
     Ok(axum::Json(Counts {
         counts: counts.into_iter().collect(),
@@ -166,6 +174,58 @@ async fn delete_job(
     Ok(axum::Json(DeletedView { id, deleted: true }))
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SnoozeBody {
+    until: Timestamp,
+}
+
+async fn snooze_job(
+    State(state): State<ApiState>,
+    PathSegment(id): PathSegment,
+    Json(body): Json<SnoozeBody>,
+) -> Result<axum::Json<JobRecord>> {
+    let job = state.services.broker.snooze(parse_id(&id)?, body.until);
+    Ok(axum::Json(job.await?))
+}
+
+/// Makes a job that waits for its time run now. For one that has ended, that is a retry, and so refused here.
+async fn promote_job(
+    State(state): State<ApiState>,
+    PathSegment(id): PathSegment,
+) -> Result<axum::Json<JobRecord>> {
+    let broker = &state.services.broker;
+    let job = broker.get(parse_id(&id)?).await?;
+    let job = job.ok_or_else(|| not_found(&id))?;
+    if job.state.is_terminal() {
+        return Err(ApiError::new(
+            Code::JobConflict,
+            format!(
+                "job `{id}` is {}; `retry` makes an ended job run again",
+                job.state.as_str()
+            ),
+        ));
+    }
+    Ok(axum::Json(broker.retry(job.id()).await?))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PayloadBody {
+    payload: Value,
+}
+
+/// Gives a dead job another payload, for its next retry.
+async fn set_payload(
+    State(state): State<ApiState>,
+    PathSegment(id): PathSegment,
+    Json(body): Json<PayloadBody>,
+) -> Result<axum::Json<JobRecord>> {
+    let broker = &state.services.broker;
+    let job = broker.set_payload(parse_id(&id)?, body.payload).await?;
+    Ok(axum::Json(job))
+}
+
 /// Why a job does not run, or what became of it; the sentences are for people, the reasons for programs.
 #[derive(Debug, Serialize)]
 struct WhyView {
@@ -204,4 +264,7 @@ pub(crate) fn router() -> Router<ApiState> {
         .route("/api/jobs/{id}", get(get_job).delete(delete_job))
         .route("/api/jobs/{id}/retry", post(retry_job))
         .route("/api/jobs/{id}/cancel", post(cancel_job))
+        .route("/api/jobs/{id}/snooze", post(snooze_job))
+        .route("/api/jobs/{id}/promote", post(promote_job))
+        .route("/api/jobs/{id}/payload", put(set_payload))
 }

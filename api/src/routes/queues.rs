@@ -1,9 +1,6 @@
 //! Queues: list, pause, resume, purge.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::{
     Router,
@@ -13,10 +10,11 @@ use axum::{
 use graphmill_queue::{
     JobState,
     broker::{QueueStats, Scope},
-    operate::{OperationReport, purge},
+    operate::purge_within,
 };
 use serde::{Deserialize, Serialize};
 
+use super::operations::{PartView, extent};
 use crate::{
     ApiState,
     error::{ApiError, Code, Result},
@@ -77,7 +75,7 @@ async fn set_paused(
 }
 
 /// A misspelt name is an error, not a queue without jobs.
-async fn require_known(state: &ApiState, queue: &str) -> Result<()> {
+pub(super) async fn require_known(state: &ApiState, queue: &str) -> Result<()> {
     let known = known_queues(state).await?;
     if !known.contains(queue) {
         let known: Vec<_> = known.into_iter().collect();
@@ -94,7 +92,7 @@ async fn require_known(state: &ApiState, queue: &str) -> Result<()> {
 
 /// Queues that have or had jobs, and those that workers are configured to serve: pausing one before its first job is
 /// allowed, pausing a misspelt one is not.
-async fn known_queues(state: &ApiState) -> Result<BTreeSet<String>> {
+pub(super) async fn known_queues(state: &ApiState) -> Result<BTreeSet<String>> {
     let stats = state.services.broker.queues().await?;
     let served = state.config.worker.queues.keys().cloned();
     Ok(stats
@@ -124,47 +122,22 @@ struct PurgeParameters {
     /// Only count.
     #[serde(default)]
     dry_run: bool,
+    /// Where the purge before stopped.
+    cursor: Option<String>,
 }
-
-#[derive(Debug, Serialize)]
-struct PurgeView {
-    #[serde(flatten)]
-    report: OperationReport,
-    /// Whether that was all; if not, ask again.
-    complete: bool,
-}
-
-/// How long one request purges: well within a client's patience.
-const PURGE_FOR: Duration = Duration::from_secs(2);
 
 /// Empties a queue: what waits is cancelled and deleted, what ended is deleted, what runs is told to stop.
 async fn purge_queue(
     State(state): State<ApiState>,
     PathSegment(queue): PathSegment,
     Query(parameters): Query<PurgeParameters>,
-) -> Result<axum::Json<PurgeView>> {
+) -> Result<axum::Json<PartView>> {
     require_known(&state, &queue).await?;
-    let mut so_far = OperationReport::default();
-    let purged = tokio::time::timeout(
-        PURGE_FOR,
-        purge(
-            &state.services.broker,
-            &queue,
-            parameters.dry_run,
-            |report| so_far = report.clone(),
-        ),
-    );
-    let view = match purged.await {
-        Ok(report) => PurgeView {
-            report: report?,
-            complete: true,
-        },
-        Err(_) => PurgeView {
-            report: so_far,
-            complete: false,
-        },
-    };
-    Ok(axum::Json(view))
+    let mut silent = |_: &_| {};
+    let extent = extent(parameters.cursor.as_deref(), &mut silent)?;
+    let broker = &state.services.broker;
+    let part = purge_within(broker, &queue, parameters.dry_run, extent).await?;
+    Ok(axum::Json(part.into()))
 }
 
 pub(crate) fn router() -> Router<ApiState> {

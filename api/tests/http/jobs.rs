@@ -103,12 +103,12 @@ async fn a_purge_counts_first_and_then_empties() {
         .await;
     assert_eq!(
         dry.json(),
-        json!({"dry_run": true, "matched": 3, "changed": 3, "refused": {}, "complete": true})
+        json!({"dry_run": true, "matched": 3, "changed": 3, "refused": {}, "next_cursor": null})
     );
     let done = app.post(purge, &json!(null)).await.json();
     assert_eq!(
-        (&done["changed"], &done["complete"]),
-        (&json!(3), &json!(true))
+        (&done["changed"], &done["next_cursor"]),
+        (&json!(3), &json!(null))
     );
     let left = app.get("/api/jobs?queue=documents").await.json();
     assert_eq!(left["items"], json!([]));

@@ -12,3 +12,5 @@ mod jobs;
 mod malformed;
 mod operation;
 mod pages;
+mod schedules;
+mod steering;

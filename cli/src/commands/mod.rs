@@ -8,12 +8,18 @@ mod doctor;
 mod document;
 pub(crate) mod ingest;
 mod job;
+mod parse;
+mod parts;
 mod query;
 mod queue;
 mod role;
+mod schedule;
+mod tail;
+mod workers;
 
 use graphmill_config::{Config, Sources};
 
+use self::job::operate::{Verb, run as operate};
 use crate::{
     args::{
         BenchCommand, Command, ConfigCommand, DocumentCommand, GlobalArguments, JobCommand,
@@ -76,6 +82,7 @@ pub(crate) async fn run(command: Command, context: Context) -> anyhow::Result<Ex
         Command::Doctor => doctor::run(&context).await,
         Command::Demo(arguments) => demo::run(&context, arguments).await,
         Command::Ingest(arguments) => ingest::run(&context, arguments).await,
+        Command::Parse(arguments) => parse::run(&context, arguments).await,
         Command::Query(arguments) => query::run(&context, arguments).await,
         Command::Document(DocumentCommand::List(arguments)) => {
             document::list::run(&context, arguments).await
@@ -88,10 +95,25 @@ pub(crate) async fn run(command: Command, context: Context) -> anyhow::Result<Ex
         }
         Command::Job(JobCommand::List(arguments)) => job::list::run(&context, arguments).await,
         Command::Job(JobCommand::Show(argument)) => job::show::run(&context, argument).await,
-        Command::Job(JobCommand::Retry(argument)) => job::retry::run(&context, argument).await,
-        Command::Job(JobCommand::Cancel(argument)) => job::cancel::run(&context, argument).await,
         Command::Job(JobCommand::Why(argument)) => job::why::run(&context, argument).await,
-        Command::Job(JobCommand::Delete(argument)) => job::delete::run(&context, argument).await,
+        Command::Job(JobCommand::Submit(arguments)) => job::submit::run(&context, arguments).await,
+        Command::Job(JobCommand::Retry(jobs)) => operate(&context, Verb::Retry, jobs).await,
+        Command::Job(JobCommand::Promote(jobs)) => operate(&context, Verb::Promote, jobs).await,
+        Command::Job(JobCommand::Cancel(jobs)) => operate(&context, Verb::Cancel, jobs).await,
+        Command::Job(JobCommand::Delete(jobs)) => operate(&context, Verb::Delete, jobs).await,
+        Command::Job(JobCommand::Snooze(arguments)) => {
+            job::operate::snooze(&context, arguments).await
+        }
+        Command::Job(JobCommand::Payload(arguments)) => {
+            job::payload::run(&context, arguments).await
+        }
+        Command::Job(JobCommand::Export(filter)) => job::transfer::export(&context, filter).await,
+        Command::Job(JobCommand::Import(arguments)) => {
+            job::transfer::import(&context, arguments).await
+        }
+        Command::Workers => workers::run(&context).await,
+        Command::Schedule(command) => schedule::run(&context, command).await,
+        Command::Tail(arguments) => tail::run(&context, arguments).await,
         Command::Queue(QueueCommand::List) => queue::list::run(&context).await,
         Command::Queue(QueueCommand::Pause(argument)) => {
             queue::pause::run(&context, &argument.queue, "pause").await

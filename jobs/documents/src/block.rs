@@ -55,7 +55,8 @@ pub struct Page {
 /// NFC and holds no NUL.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Document {
-    /// The detected type, as in [`crate::detect`]: `pdf`, `docx`, `html`, `markdown`, `text`, `csv`, `json`.
+    /// The detected type, as in [`crate::detect`]: `pdf`, `docx`, `html`, `eml`, `zip`. A compressed file has the type of
+    /// what is in it.
     pub file_type: String,
     /// The encoding the bytes were in, where that was a question: `utf-8`, `gb18030`.
     pub encoding: Option<String>,

@@ -7,11 +7,14 @@
 //! A [`Document`] is one normalised text with blocks that point into it; every [`Chunk`] is a range of that text, so
 //! it always maps back to its page and its offsets.
 
+pub mod archive;
 pub mod block;
 pub mod chunk;
 pub mod detect;
 pub mod error;
+pub mod language;
 pub mod limits;
+mod nest;
 mod normalise;
 pub mod parse;
 pub mod sentences;
@@ -21,5 +24,6 @@ pub use block::{Block, BlockKind, Document, Page};
 pub use chunk::{Chunk, TokenCounter};
 pub use detect::FileType;
 pub use error::{ErrorCode, ParseError};
+pub use language::{block_language, block_script};
 pub use limits::Limits;
 pub use parse::parse_bytes;

@@ -21,6 +21,12 @@ pub struct Limits {
     pub max_text_bytes: usize,
     /// Levels of nested elements. HTML and Markdown are flattened beyond, XML is refused (`parse.limit`).
     pub max_nesting: usize,
+    /// Archives and mails within each other that are opened; what lies deeper is left out with a warning.
+    pub max_container_depth: usize,
+    /// Members of archives and attachments of mails that are read, over all levels; the rest is left out with a warning.
+    pub max_members: usize,
+    /// Times its size that a compressed member may inflate to, once it is beyond 16 MiB; more is `parse.bomb`.
+    pub max_inflation_ratio: u64,
 }
 
 impl Default for Limits {
@@ -33,6 +39,9 @@ impl Default for Limits {
             max_cells: 2_000_000,
             max_text_bytes: 256 << 20,
             max_nesting: 1_000,
+            max_container_depth: 3,
+            max_members: 10_000,
+            max_inflation_ratio: 250,
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use graphmill_config::Config;
 use graphmill_documents::{TokenCounter, chunk::ChunkOptions};
-use graphmill_embedding::Embedder;
+use graphmill_embedding::{EmbedError, Embedder};
 
-use crate::{Services, cpu_pool::CpuPool, parser::Parser};
+use crate::{Services, cpu_pool::CpuPool, parser::Parser, services::model_choice};
 
 /// The handlers' context. Cheap to clone.
 #[derive(Clone)]
@@ -27,6 +28,15 @@ pub struct Settings {
     pub chunk: ChunkOptions,
     /// Chunks in one shard of embed and extract.
     pub shard_chunks: u32,
+}
+
+/// Opens the token counter of the embedding model that the settings name.
+///
+/// # Errors
+/// When the model cannot be loaded.
+pub fn token_counter(config: &Config) -> Result<Arc<dyn TokenCounter>, EmbedError> {
+    let embedder = graphmill_embedding::open(&model_choice(config))?;
+    Ok(Arc::new(EmbedderTokens(embedder)))
 }
 
 /// Lets the chunker count tokens the way the embedder will.

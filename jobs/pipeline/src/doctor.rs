@@ -5,9 +5,15 @@ use std::{fs, path::Path, time::Duration};
 
 use graphmill_config::Config;
 pub use graphmill_queue::redis::doctor::{Finding, Severity};
-use graphmill_queue::{redis::doctor, sqlite::Database};
+use graphmill_queue::{
+    redis::{doctor, owner},
+    sqlite::Database,
+};
 
-use crate::services::{graph_options, model_choice};
+use crate::{
+    services::{graph_options, model_choice},
+    system_id::system_id,
+};
 
 /// Less room than this is worth a warning.
 const ROOM_BYTES: u64 = 1 << 30;
@@ -29,6 +35,19 @@ pub async fn examine_redis(config: &Config) -> Vec<Finding> {
         Some(url) => doctor::examine(url.expose(), &config.redis.prefix).await,
         None => Vec::new(),
     }
+}
+
+/// Takes the keys in Redis for the system whose data folder the settings name, so that no other system with the same prefix
+/// runs its jobs. A finding says that another has them.
+///
+/// # Errors
+/// When the system's id can be neither read nor made.
+pub async fn claim_redis(config: &Config) -> std::io::Result<Option<Finding>> {
+    let Some(url) = &config.redis.url else {
+        return Ok(None);
+    };
+    let id = system_id(&config.data_dir)?.to_string();
+    Ok(owner::claim(url.expose(), &config.redis.prefix, &id).await)
 }
 
 fn examine_folder(folder: &Path) -> Vec<Finding> {

@@ -209,7 +209,11 @@ impl Admission {
         }
     }
 
-    async fn check(&self, broker: &dyn Broker) -> Result<(), IntakeError> {
+    /// Asks whether more jobs may come.
+    ///
+    /// # Errors
+    /// [`IntakeError::QueueFull`], or why they cannot be counted.
+    pub async fn check(&self, broker: &dyn Broker) -> Result<(), IntakeError> {
         let mut counted = self.counted.lock().await;
         let waiting = match *counted {
             Some((at, waiting)) if at.elapsed() < COUNT_FOR => waiting,

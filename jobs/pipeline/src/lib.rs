@@ -28,6 +28,7 @@ pub mod parser;
 pub mod reconcile;
 pub mod services;
 pub mod stages;
+pub mod system_id;
 
 pub use context::Pipeline;
 pub use services::Services;

@@ -9,7 +9,8 @@ use graphmill_queue::{
     Broker,
     clock::{Clock, SystemClock},
     ledger::LedgerBroker,
-    sqlite::{Database, OpenOptions},
+    schedule::ScheduleStore,
+    sqlite::{Database, OpenOptions, SqliteSchedules},
 };
 use graphmill_store::{BlobHash, Blobs, KnowledgeStore, blob::ObjectBlobs, sqlite::SqliteStore};
 
@@ -26,6 +27,8 @@ pub struct Services {
     pub broker: Arc<dyn Broker>,
     /// The ledger around it, where there is one: for the full audit.
     pub ledger: Option<LedgerBroker>,
+    /// Jobs by the clock.
+    pub schedules: Arc<dyn ScheduleStore>,
     /// Where results are kept.
     pub store: Arc<dyn KnowledgeStore>,
     /// Where bytes are kept.
@@ -108,6 +111,7 @@ impl Services {
         let services = Self {
             broker: broker.broker.clone(),
             ledger: broker.ledger.clone(),
+            schedules: Arc::new(SqliteSchedules::new(database.clone())),
             store: Arc::new(store),
             blobs: Arc::new(blobs),
             embedder: graphmill_embedding::open(&model_choice(config))?,

@@ -17,6 +17,11 @@ for at = 7, 6 + 2 * tonumber(ARGV[6]), 2 do
     known[ARGV[at]] = tonumber(ARGV[at + 1])
 end
 
+-- Most workers that look have nothing to find: one command says so.
+if call('EXISTS', k_due, k_ring, k_kill) == 0 then
+    return {-1, until_first_of({k_leases}), {}, '', {}}
+end
+
 local come_due = call('ZRANGEBYSCORE', k_due, '-inf', now, 'LIMIT', 0, 200)
 if #come_due > 0 then
     for _, job in ipairs(load_many(come_due)) do

@@ -3,15 +3,15 @@
 SELECT
     (
         SELECT coalesce(sum(ahead), 0) FROM (
-            -- Kind by kind, so that only what is counted is looked at.
+            -- Lane by lane, so that only what is counted is looked at.
             SELECT (
                 SELECT count(*) FROM (
                     SELECT 1 FROM jobs INDEXED BY jobs_ready
-                    WHERE state = 'ready' AND queue = ?1 AND kind = kinds.kind AND priority < ?2
+                    WHERE state = 'ready' AND queue = ?1 AND kind = lanes.kind AND tenant = lanes.tenant AND priority < ?2
                     LIMIT ?8
                 )
             ) AS ahead
-            FROM (SELECT kind FROM job_counts WHERE queue = ?1 AND state = 'ready' AND count > 0 GROUP BY kind) AS kinds
+            FROM (SELECT kind, tenant FROM job_counts WHERE queue = ?1 AND state = 'ready' AND count > 0) AS lanes
         )
     ),
     (

@@ -4,7 +4,13 @@
 //! is submitted after the walk has begun stands before its beginning and is not touched. Each job is asked for by itself,
 //! so a job that has changed meanwhile is refused by the broker, not overwritten.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    str::FromStr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use jiff::Timestamp;
@@ -89,6 +95,45 @@ impl OperationReport {
     }
 }
 
+/// Where a walk stopped: text that a client may keep and hand back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Jobs submitted later are not meant.
+    newest: Timestamp,
+    cursor: String,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.newest.as_millisecond(), self.cursor)
+    }
+}
+
+impl FromStr for Place {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let parts = text.split_once('.');
+        let place = parts.and_then(|(newest, cursor)| {
+            Some(Self {
+                newest: Timestamp::from_millisecond(newest.parse().ok()?).ok()?,
+                cursor: cursor.to_owned(),
+            })
+        });
+        place.ok_or_else(|| Error::Invalid(format!("`{text}` is no place where a walk stopped")))
+    }
+}
+
+/// How far a call walks, and who hears of it.
+pub struct Extent<'a> {
+    /// Where it begins; `None` for the newest job.
+    pub from: Option<Place>,
+    /// It ends with the page during which this time is over; `None` for the last page.
+    pub budget: Option<Duration>,
+    /// Told after each page.
+    pub progress: &'a mut (dyn FnMut(&OperationReport) + Send),
+}
+
 /// Does one thing with every job that `filter` means. `progress` is told after each page.
 ///
 /// With `dry_run` nothing changes, and the report says by the jobs' states what would.
@@ -101,8 +146,29 @@ pub async fn operate(
     filter: &JobFilter,
     operation: Operation,
     dry_run: bool,
-    progress: impl FnMut(&OperationReport) + Send,
+    mut progress: impl FnMut(&OperationReport) + Send,
 ) -> Result<OperationReport> {
+    let extent = Extent {
+        from: None,
+        budget: None,
+        progress: &mut progress,
+    };
+    let (report, _) = operate_within(broker, filter, operation, dry_run, extent).await?;
+    Ok(report)
+}
+
+/// As [`operate`], but no further than `extent`; returns what this call did and where the next one goes on, `None` at the
+/// end.
+///
+/// # Errors
+/// As [`operate`].
+pub async fn operate_within(
+    broker: &Arc<dyn Broker>,
+    filter: &JobFilter,
+    operation: Operation,
+    dry_run: bool,
+    extent: Extent<'_>,
+) -> Result<(OperationReport, Option<Place>)> {
     let act = move |broker: Arc<dyn Broker>, job: JobRecord| {
         let (id, state) = (job.id(), job.state);
         let applies = operation.applies_to(state);
@@ -125,7 +191,7 @@ pub async fn operate(
         dry_run,
         ..OperationReport::default()
     };
-    walk(broker, filter, report, act, progress).await
+    walk(broker, filter, report, act, extent).await
 }
 
 /// Empties a queue: what waits is cancelled and deleted, what has ended is deleted, what runs is told to stop and ends as
@@ -137,8 +203,27 @@ pub async fn purge(
     broker: &Arc<dyn Broker>,
     queue: &str,
     dry_run: bool,
-    progress: impl FnMut(&OperationReport) + Send,
+    mut progress: impl FnMut(&OperationReport) + Send,
 ) -> Result<OperationReport> {
+    let extent = Extent {
+        from: None,
+        budget: None,
+        progress: &mut progress,
+    };
+    let (report, _) = purge_within(broker, queue, dry_run, extent).await?;
+    Ok(report)
+}
+
+/// As [`purge`], but no further than `extent`; returns what this call did and where the next one goes on, `None` at the end.
+///
+/// # Errors
+/// As [`operate`].
+pub async fn purge_within(
+    broker: &Arc<dyn Broker>,
+    queue: &str,
+    dry_run: bool,
+    extent: Extent<'_>,
+) -> Result<(OperationReport, Option<Place>)> {
     let filter = JobFilter {
         queue: Some(queue.to_owned()),
         ..JobFilter::default()
@@ -169,7 +254,7 @@ pub async fn purge(
         dry_run,
         ..OperationReport::default()
     };
-    walk(broker, &filter, report, act, progress).await
+    walk(broker, &filter, report, act, extent).await
 }
 
 /// Walks over what there was when it began.
@@ -178,11 +263,12 @@ async fn walk(
     filter: &JobFilter,
     mut report: OperationReport,
     act: impl Fn(Arc<dyn Broker>, JobRecord) -> BoxFuture<'static, Result<()>> + Send + Sync,
-    mut progress: impl FnMut(&OperationReport) + Send,
-) -> Result<OperationReport> {
+    extent: Extent<'_>,
+) -> Result<(OperationReport, Option<Place>)> {
+    let begun = Instant::now();
     // A broker that keeps jobs by state may find one on a later page that came after the first.
-    let mut newest: Option<Timestamp> = None;
-    let mut cursor: Option<String> = None;
+    let mut newest = extent.from.as_ref().map(|place| place.newest);
+    let mut cursor = extent.from.map(|place| place.cursor);
     loop {
         let page = persist(|| broker.list(filter, cursor.as_deref(), PAGE)).await?;
         let jobs = page.items.into_iter().filter(|job| {
@@ -194,11 +280,21 @@ async fn walk(
         while let Some(outcome) = outcomes.next().await {
             report.note(outcome)?;
         }
-        progress(&report);
-        cursor = page.next_cursor;
-        if cursor.is_none() {
-            return Ok(report);
+        (extent.progress)(&report);
+        let (Some(next), Some(newest)) = (page.next_cursor, newest) else {
+            return Ok((report, None));
+        };
+        if extent
+            .budget
+            .is_some_and(|budget| begun.elapsed() >= budget)
+        {
+            let place = Place {
+                newest,
+                cursor: next,
+            };
+            return Ok((report, Some(place)));
         }
+        cursor = Some(next);
     }
 }
 
@@ -219,6 +315,23 @@ pub(crate) async fn persist<'a, T>(
                 tokio::time::sleep(Duration::from_millis(wait)).await;
             }
             answer => return answer,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_survives_being_text() {
+        let place = Place {
+            newest: Timestamp::from_millisecond(1_764_000_000_123).unwrap(),
+            cursor: "v1.a:b".to_owned(),
+        };
+        assert_eq!(place.to_string().parse::<Place>().unwrap(), place);
+        for wrong in ["", "x.y", "12"] {
+            assert!(wrong.parse::<Place>().is_err(), "{wrong}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     path::PathBuf,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -9,6 +10,7 @@ use graphmill_queue::{
     Broker, BrokerOptions, DeadReason, Error, Job, JobId, JobRecord, NewJob, Result,
     broker::{JobFilter, Verdict},
     redis::{RedisBroker, RedisOptions},
+    schedule::ScheduleStore,
 };
 use rand::{SeedableRng, rngs::StdRng};
 use tempfile::TempDir;
@@ -17,7 +19,7 @@ use crate::{
     crew::Crew,
     journal::{Journal, PATIENCE},
     submits::{Expected, Submits},
-    worker::{Act, WorkerArgs},
+    worker::{Act, Opened, WorkerArgs},
 };
 
 /// How large a scenario is.
@@ -62,8 +64,9 @@ impl Run {
 pub struct Arena {
     /// The run.
     pub run: Run,
-    /// Where clients and the checker find Redis; workers may be given another way.
-    pub broker: RedisBroker,
+    /// Where clients and the checker find Redis, and the ledger where there is one; workers may be given another way.
+    pub broker: Arc<dyn Broker>,
+    opened: Option<Opened>,
     /// The workers.
     pub crew: Crew,
     /// What handlers did.
@@ -111,6 +114,8 @@ impl Arena {
             maintenance: true,
             memory_mib: 0,
             newer: false,
+            ledger: None,
+            schedules: false,
         };
         let redis = RedisOptions {
             wait_replicas,
@@ -118,7 +123,8 @@ impl Arena {
         };
         Self {
             run: run.clone(),
-            broker: RedisBroker::new(redis, BrokerOptions::default()).unwrap(),
+            broker: Arc::new(RedisBroker::new(redis, BrokerOptions::default()).unwrap()),
+            opened: None,
             crew: Crew::new(run.program.clone(), folder.path().to_owned()),
             journal: Journal::of(folder.path().to_owned()),
             submits: Submits::create(&folder.path().join("submits.txt")),
@@ -127,6 +133,27 @@ impl Arena {
             forgets: false,
             folder,
         }
+    }
+
+    /// As [`Arena::on`], with a ledger in SQLite that the harness and its workers share.
+    pub async fn with_ledger(url: &str, run: &Run) -> Self {
+        let mut arena = Self::on(url, run);
+        let path = arena.folder().join("ledger.db");
+        let options = BrokerOptions::default();
+        let opened = Opened::open(RedisOptions::new(url), options, Some(&path)).await;
+        arena.broker = opened.broker.clone();
+        arena.args.ledger = Some(path);
+        arena.opened = Some(opened);
+        arena
+    }
+
+    /// The schedules of the ledger's database.
+    ///
+    /// # Panics
+    /// Without a ledger.
+    pub fn schedules(&self) -> Arc<dyn ScheduleStore> {
+        let opened = self.opened.as_ref().expect("the arena has a ledger");
+        opened.schedules()
     }
 
     /// The folder of the scenario's files.

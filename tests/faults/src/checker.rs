@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use graphmill_queue::{Broker, DeadReason, JobId, JobRecord, JobState, broker::JobFilter};
+use graphmill_queue::{DeadReason, JobId, JobRecord, JobState, broker::JobFilter};
 use graphmill_servers::redis::Redis;
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 
 /// The keys that an installation may have, beside those of its queues: written here again on purpose, so that a new one
 /// is added knowingly.
-const INSTALLATION_KEYS: [&str; 4] = ["queues", "rules", "horizon", "workers"];
+const INSTALLATION_KEYS: [&str; 5] = ["queues", "rules", "horizon", "workers", "owner"];
 const QUEUE_KEYS: [&str; 30] = [
     "spec",
     "state",

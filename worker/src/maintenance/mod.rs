@@ -2,14 +2,21 @@
 //!
 //! Every worker process runs all of it, and each of it is safe beside its like in other processes: promotion, rescue and
 //! pruning are one atomic step of the broker a call, which finds nothing left where another process was faster; the sweep
-//! may be done twice (see `graphmill_pipeline::reconcile`); the settler is on duty in one process at a time.
+//! may be done twice (see `graphmill_pipeline::reconcile`); the settler is on duty in one process at a time; a tick of a
+//! schedule fires once, by its unique key; a task of another job system arrives once, by its id.
 
+pub(crate) mod compat;
 mod settle;
 
 use std::{sync::Arc, time::Duration};
 
 use graphmill_pipeline::{Services, duty::Duty, reconcile::sweep_when_wanted};
-use graphmill_queue::{broker::Retention, runtime::maintenance::prune};
+use graphmill_queue::{
+    broker::Retention,
+    compat::apalis_redis::{Source, serve},
+    runtime::maintenance::prune,
+    schedule::Scheduler,
+};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +30,8 @@ pub(crate) struct Maintenance {
     pub(crate) retention: Retention,
     pub(crate) prune_every: Duration,
     pub(crate) prune_batch: usize,
+    /// Queues of other job systems.
+    pub(crate) apalis: Vec<Source>,
 }
 
 /// Services that run. Dropping it aborts them.
@@ -43,6 +52,16 @@ impl Maintenance {
             stop.clone(),
         ));
         let broker = self.services.broker;
+        let scheduler = Scheduler::new(broker.clone(), self.services.schedules);
+        tasks.spawn(scheduler.run(stop.clone()));
+        for source in self.apalis {
+            tasks.spawn(serve(
+                source,
+                broker.clone(),
+                self.observer.clone(),
+                stop.clone(),
+            ));
+        }
         tasks.spawn(prune(
             broker,
             self.retention,

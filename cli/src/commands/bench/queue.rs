@@ -6,7 +6,11 @@ use std::{
 };
 
 use anyhow::Context as _;
-use graphmill_queue::{Client, JobState, broker::JobFilter, broker::MAX_SUBMIT};
+use graphmill_queue::{
+    Client, Job, JobState,
+    broker::{JobFilter, Limits, MAX_SUBMIT, Scope},
+    job::DEFAULT_TENANT,
+};
 use serde::Serialize;
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
@@ -121,6 +125,9 @@ impl Bench {
     async fn submit_bulk(&self, engine: &Engine) -> anyhow::Result<f64> {
         let client = Client::new(engine.broker.clone());
         let jobs = self.arguments.jobs;
+        if self.arguments.limits {
+            set_limits(engine).await?;
+        }
         let begun = Instant::now();
         for first in (0..jobs).step_by(MAX_SUBMIT) {
             let part = (first..jobs.min(first + MAX_SUBMIT)).map(|_| Nothing::now());
@@ -219,6 +226,24 @@ impl Bench {
         let commands = (after - before - 1.0).max(0.0);
         Ok((latency, commands / IDLE_FOR.as_secs_f64(), rss_mb))
     }
+}
+
+/// Sets limits that every fetch has to ask about and that never bind.
+async fn set_limits(engine: &Engine) -> anyhow::Result<()> {
+    let limits = Limits {
+        concurrency: Some(1_000_000),
+        rate_per_s: Some(1e9),
+        weight: Some(2),
+        ..Limits::default()
+    };
+    for scope in [
+        Scope::Queue(QUEUE.to_owned()),
+        Scope::Kind(Nothing::KIND.to_owned()),
+        Scope::Tenant(DEFAULT_TENANT.to_owned()),
+    ] {
+        engine.broker.set_limits(scope, limits).await?;
+    }
+    Ok(())
 }
 
 async fn info_number(engine: &Engine, section: &str, field: &str) -> anyhow::Result<f64> {

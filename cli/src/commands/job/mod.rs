@@ -1,8 +1,9 @@
 //! `graphmill job …`
 
-pub(super) mod cancel;
-pub(super) mod delete;
 pub(super) mod list;
-pub(super) mod retry;
+pub(super) mod operate;
+pub(super) mod payload;
 pub(super) mod show;
+pub(super) mod submit;
+pub(super) mod transfer;
 pub(super) mod why;

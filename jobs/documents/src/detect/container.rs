@@ -33,6 +33,8 @@ pub(super) fn sniff(bytes: &[u8], declared: Option<FileType>) -> Option<FileType
     match format {
         FileFormat::Gzip => return Some(FileType::Gzip),
         FileFormat::TapeArchive => return Some(FileType::Tar),
+        FileFormat::Zstandard => return Some(FileType::Zstd),
+        _ if crate::archive::is_tar(bytes) => return Some(FileType::Tar),
         FileFormat::MsDosExecutable
         | FileFormat::PortableExecutable
         | FileFormat::DynamicLinkLibrary
@@ -77,7 +79,6 @@ fn other_name(format: FileFormat) -> &'static str {
         FileFormat::RoshalArchive => "a RAR archive",
         FileFormat::Bzip2 => "a BZIP2 file",
         FileFormat::Xz => "an XZ file",
-        FileFormat::Zstandard => "a Zstandard file",
         FileFormat::Sqlite3 => "an SQLite database",
         FileFormat::MicrosoftAccessDatabase | FileFormat::MicrosoftAccess2007Database => {
             "an Access database"

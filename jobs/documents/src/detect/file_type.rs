@@ -2,7 +2,7 @@
 
 /// A type of document.
 ///
-/// Those without a parser ([`FileType::is_supported`]) are recognised so that the error can name them.
+/// [`FileType::is_supported`] tells those that have a parser; the others are recognised so that the error can name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FileType {
     Pdf,
@@ -33,6 +33,11 @@ pub enum FileType {
     Zip,
     Gzip,
     Tar,
+    Zstd,
+    /// reStructuredText.
+    Rst,
+    /// Source code, scripts and configuration: what is read line by line.
+    Code,
     Executable,
     /// Something with a magic number; the text is a noun with its article.
     Other(&'static str),
@@ -42,7 +47,8 @@ pub enum FileType {
 
 impl FileType {
     /// The names of the types that have a parser, for messages.
-    pub const SUPPORTED: &'static str = "pdf, docx, html, markdown, text, csv, json, doc, pptx, ppt, xlsx, xlsb, xls, odt, ods, odp, rtf";
+    pub const SUPPORTED: &'static str = "pdf, docx, doc, odt, rtf, pptx, ppt, odp, xlsx, xlsb, xls, ods, html, epub, eml, msg, \
+         markdown, rst, text, csv, json, xml, code, zip, tar, gz, zst";
 
     /// Returns the short name: `pdf`, `markdown`, `xlsx`.
     pub fn as_str(self) -> &'static str {
@@ -72,6 +78,9 @@ impl FileType {
             Self::Zip => "zip",
             Self::Gzip => "gzip",
             Self::Tar => "tar",
+            Self::Zstd => "zstd",
+            Self::Rst => "rst",
+            Self::Code => "code",
             Self::Executable => "executable",
             Self::Other(_) => "other",
             Self::Binary => "binary",
@@ -106,6 +115,9 @@ impl FileType {
             Self::Zip => "a ZIP archive",
             Self::Gzip => "a GZIP file",
             Self::Tar => "a TAR archive",
+            Self::Zstd => "a Zstandard file",
+            Self::Rst => "a reStructuredText",
+            Self::Code => "source code",
             Self::Executable => "an executable program",
             Self::Other(name) => name,
             Self::Binary => "binary data",
@@ -123,7 +135,27 @@ impl FileType {
                 | Self::Text
                 | Self::Csv
                 | Self::Json
+                | Self::Xml
+                | Self::Rst
+                | Self::Code
+                | Self::Epub
+                | Self::Eml
+                | Self::Msg
         ) || self.is_office()
+            || self.is_archive()
+    }
+
+    /// Tells whether it is an archive, or a compressed stream.
+    pub fn is_archive(self) -> bool {
+        matches!(self, Self::Zip | Self::Tar | Self::Gzip | Self::Zstd)
+    }
+
+    /// Tells whether any text is one of these, the empty one too.
+    pub(crate) fn is_text_without_rules(self) -> bool {
+        matches!(
+            self,
+            Self::Html | Self::Markdown | Self::Text | Self::Csv | Self::Rst | Self::Code
+        )
     }
 
     /// Tells whether this is a document of an office program.
@@ -144,15 +176,14 @@ impl FileType {
         )
     }
 
-    /// Tells whether a file of this type must have some bytes, since even an empty document has a frame.
-    pub(crate) fn is_container(self) -> bool {
-        self == Self::Pdf || self.is_office()
-    }
-
     /// Tells whether a parser of this type must run in a process of its own: hostile input may kill it, or cost far
     /// more time and memory than its size suggests.
     pub fn is_risky(self) -> bool {
-        matches!(self, Self::Pdf | Self::Html) || self.is_office()
+        matches!(
+            self,
+            Self::Pdf | Self::Html | Self::Epub | Self::Eml | Self::Msg
+        ) || self.is_office()
+            || self.is_archive()
     }
 
     /// Tells whether the bytes are text.
@@ -166,6 +197,8 @@ impl FileType {
                 | Self::Json
                 | Self::Eml
                 | Self::Xml
+                | Self::Rst
+                | Self::Code
         )
     }
 
@@ -191,11 +224,24 @@ impl FileType {
             "rtf" => Self::Rtf,
             "html" | "htm" | "xhtml" | "xhtml+xml" => Self::Html,
             "md" | "markdown" | "x-markdown" | "mdown" | "mkd" => Self::Markdown,
-            "txt" | "text" | "plain" | "log" | "rst" => Self::Text,
+            "txt" | "text" | "plain" | "log" => Self::Text,
+            "rst" | "rest" | "x-rst" => Self::Rst,
+            "xml" | "rss" | "atom" | "xsd" | "xsl" | "dbk" | "ditamap" | "dita" | "svg" => {
+                Self::Xml
+            }
+            _ if last.ends_with("+xml") => Self::Xml,
+            "epub" | "epub+zip" => Self::Epub,
+            "eml" | "mbox" | "rfc822" => Self::Eml,
+            "msg" | "ms-outlook" => Self::Msg,
+            "zip" | "x-zip-compressed" => Self::Zip,
+            "tar" | "x-tar" => Self::Tar,
+            "gz" | "tgz" | "gzip" | "x-gzip" => Self::Gzip,
+            "zst" | "tzst" | "zstd" => Self::Zstd,
             "csv" | "tsv" | "tab" | "tab-separated-values" => Self::Csv,
             "json" | "jsonl" | "ndjson" | "x-ndjson" | "geojson" | "ld+json" | "jsonlines" => {
                 Self::Json
             }
+            _ if super::code::is_extension(last) => Self::Code,
             _ => return None,
         })
     }

@@ -4,6 +4,7 @@
 //! what it says (`text_like`). A declared type (a file extension or a media type) never overrules the bytes. It
 //! only decides where they allow several answers: CSV, Markdown and plain text look alike.
 
+mod code;
 mod container;
 pub mod encoding;
 mod file_type;
@@ -49,6 +50,11 @@ pub fn detect(bytes: &[u8], declared: Option<&str>) -> Detected {
             decoded: None,
         },
     }
+}
+
+/// Tells which archive the bytes are; `None` for everything else, documents that are ZIP archives inside among them.
+pub(crate) fn archive_type(bytes: &[u8]) -> Option<FileType> {
+    container::sniff(bytes, None).filter(|file_type| file_type.is_archive())
 }
 
 #[cfg(test)]
@@ -102,6 +108,11 @@ mod tests {
     fn mail_rtf_and_xml_are_recognised() {
         let mail = b"From: a@example.org\r\nTo: b@example.org\r\nSubject: x\r\n\r\nhello";
         assert_eq!(type_of(mail, None), FileType::Eml);
+        let mailbox = [b"From a@b Mon Mar 17 11:15:17 2014\r\n", &mail[..]].concat();
+        assert_eq!(type_of(&mailbox, None), FileType::Eml);
+        let bare = b"Content-Type: text/plain\n\nhello";
+        assert_eq!(type_of(bare, Some("eml")), FileType::Eml);
+        assert_eq!(type_of(bare, None), FileType::Text);
         assert_eq!(type_of(b"{\\rtf1\\ansi hello}", None), FileType::Rtf);
         assert_eq!(
             type_of(b"<?xml version=\"1.0\"?><a>1</a>", None),

@@ -3,6 +3,7 @@
 use serde::de::IgnoredAny;
 
 use super::FileType;
+use super::code::is_code;
 
 /// How much of the text is looked at.
 const SAMPLE_BYTES: usize = 64 << 10;
@@ -19,16 +20,31 @@ pub(super) fn sniff(text: &str, declared: Option<FileType>) -> FileType {
     if let Some(file_type) = markup(clip(text, MARKUP_BYTES), declared) {
         return file_type;
     }
+    if let Some(file_type @ (FileType::Code | FileType::Rst)) = declared {
+        return file_type;
+    }
     if declared == Some(FileType::Json) || is_json(text) {
         return FileType::Json;
     }
-    if is_mail(sample) {
+    // Whoever says that it is a mail needs less to be believed.
+    if is_mail(
+        sample,
+        if declared == Some(FileType::Eml) {
+            1
+        } else {
+            2
+        },
+    ) {
         return FileType::Eml;
     }
     if let Some(file_type @ (FileType::Csv | FileType::Markdown | FileType::Text)) = declared {
         return file_type;
     }
-    if is_markdown(sample) {
+    if is_code(sample) {
+        FileType::Code
+    } else if is_rst(sample) {
+        FileType::Rst
+    } else if is_markdown(sample) {
         FileType::Markdown
     } else if is_table(sample) {
         FileType::Csv
@@ -47,7 +63,14 @@ fn markup(head: &str, declared: Option<FileType>) -> Option<FileType> {
     let has = |tags: &[&str]| tags.iter().any(|tag| lower.contains(tag));
     let declared_text = matches!(
         declared,
-        Some(FileType::Markdown | FileType::Text | FileType::Csv | FileType::Json)
+        Some(
+            FileType::Markdown
+                | FileType::Text
+                | FileType::Csv
+                | FileType::Json
+                | FileType::Code
+                | FileType::Rst
+        )
     );
     if lower.starts_with("<?xml") {
         return Some(if has(&PAGE_TAGS[..2]) {
@@ -58,6 +81,9 @@ fn markup(head: &str, declared: Option<FileType>) -> Option<FileType> {
     }
     if PAGE_TAGS[..2].iter().any(|tag| lower.starts_with(tag)) {
         return Some(FileType::Html);
+    }
+    if declared == Some(FileType::Xml) && lower.starts_with('<') {
+        return Some(FileType::Xml);
     }
     if declared == Some(FileType::Html) && lower.contains('<') {
         return Some(FileType::Html);
@@ -90,8 +116,8 @@ fn is_json(text: &str) -> bool {
     }
 }
 
-/// Tells whether the text begins with the header of a mail: only header lines, two of them well known.
-fn is_mail(sample: &str) -> bool {
+/// Tells whether the text begins with the header of a mail: only header lines, `min_known` of them well known.
+fn is_mail(sample: &str, min_known: usize) -> bool {
     const KNOWN: [&str; 11] = [
         "from",
         "to",
@@ -113,11 +139,11 @@ fn is_mail(sample: &str) -> bool {
         if line.starts_with([' ', '\t']) {
             continue;
         }
+        // A mailbox begins with such a line, which ends in a time.
+        if known == 0 && line.starts_with("From ") {
+            continue;
+        }
         let Some((name, _)) = line.split_once(':') else {
-            // The mailbox format begins with such a line.
-            if known == 0 && line.starts_with("From ") {
-                continue;
-            }
             return false;
         };
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -125,7 +151,7 @@ fn is_mail(sample: &str) -> bool {
         }
         known += usize::from(KNOWN.contains(&name.to_ascii_lowercase().as_str()));
     }
-    known >= 2
+    known >= min_known
 }
 
 /// Counts the marks that plain text does not have by chance.
@@ -144,6 +170,23 @@ fn is_markdown(sample: &str) -> bool {
         }
     }
     false
+}
+
+/// Counts directives and sections with an underline, which nothing else has both of.
+fn is_rst(sample: &str) -> bool {
+    let (mut directives, mut sections) = (0, 0);
+    let mut above = "";
+    for line in sample.lines() {
+        let directive = line.trim_start().strip_prefix(".. ");
+        directives += usize::from(directive.is_some_and(|rest| rest.contains("::")));
+        let underline = line.len() >= 4
+            && line.len() >= above.len()
+            && line.starts_with(['=', '-', '~', '^', '*'])
+            && line.bytes().all(|byte| byte == line.as_bytes()[0]);
+        sections += usize::from(underline && !above.trim().is_empty());
+        above = line;
+    }
+    directives >= 2 && sections >= 1
 }
 
 /// Tells whether every line has the same number of cells, at least three (two for tabs), over three lines or more.

@@ -19,6 +19,10 @@ pub(crate) struct DocumentBuilder {
     /// The open headings, outermost first, with their levels.
     headings: Vec<(u8, String)>,
     page: Option<u32>,
+    /// What the document says about its language; counts where its text does not tell.
+    declared_language: Option<String>,
+    /// Warnings beyond the bound.
+    more_warnings: usize,
 }
 
 impl DocumentBuilder {
@@ -30,6 +34,8 @@ impl DocumentBuilder {
             },
             headings: Vec::new(),
             page: None,
+            declared_language: None,
+            more_warnings: 0,
         }
     }
 
@@ -48,12 +54,44 @@ impl DocumentBuilder {
         }
     }
 
+    /// Sets the language that the document names itself, as a tag like `en-GB`; unknown ones say nothing.
+    pub(crate) fn set_declared_language(&mut self, tag: &str) {
+        self.declared_language = language::from_tag(tag).map(str::to_owned);
+    }
+
     /// Records what was left out or mended; repeated warnings count once.
     pub(crate) fn warn(&mut self, warning: impl Into<String>) {
         let warning = warning.into();
         let warnings = &mut self.document.warnings;
-        if warnings.len() < MAX_WARNINGS && !warnings.contains(&warning) {
+        if warnings.contains(&warning) {
+            return;
+        }
+        if warnings.len() < MAX_WARNINGS {
             warnings.push(warning);
+        } else {
+            self.more_warnings += 1;
+        }
+    }
+
+    /// Tells whether nothing was pushed yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.document.blocks.is_empty()
+    }
+
+    /// Appends what another document says, as a section: its headings are lowered by `levels`, its pages go, and its
+    /// warnings begin with `name`.
+    pub(crate) fn append(&mut self, name: &str, section: &Document, levels: u8) {
+        for block in &section.blocks {
+            let kind = match block.kind {
+                BlockKind::Heading(level) => BlockKind::Heading(level.saturating_add(levels)),
+                kind => kind,
+            };
+            if let Some(text) = section.text.get(block.start..block.end) {
+                self.push(kind, text);
+            }
+        }
+        for warning in &section.warnings {
+            self.warn(format!("`{name}`: {warning}"));
         }
     }
 
@@ -126,7 +164,12 @@ impl DocumentBuilder {
 
     /// Finishes the document: its language is told from its text.
     pub(crate) fn finish(mut self) -> Document {
-        self.document.language = language::detect(&self.document.text);
+        self.document.language =
+            language::detect(&self.document.text).or(self.declared_language.take());
+        if self.more_warnings > 0 {
+            let more = format!("{} more warnings were left out", self.more_warnings);
+            self.document.warnings.push(more);
+        }
         self.document
     }
 }
@@ -183,6 +226,46 @@ mod tests {
                 .collect::<Vec<_>>(),
             [(0, 4), (4, 4), (6, 10)]
         );
+    }
+
+    #[test]
+    fn sections_lie_below_their_heading() {
+        let mut inner = DocumentBuilder::new(FileType::Text);
+        inner.push(BlockKind::Heading(1), "Inner");
+        inner.push(BlockKind::Paragraph, "text");
+        inner.warn("cut");
+        let mut outer = DocumentBuilder::new(FileType::Text);
+        outer.push(BlockKind::Heading(1), "a.txt");
+        outer.append("a.txt", &inner.finish(), 1);
+        let document = outer.finish();
+        document.check().unwrap();
+        assert_eq!(document.text, "a.txt\n\nInner\n\ntext");
+        assert_eq!(document.blocks[1].kind, BlockKind::Heading(2));
+        assert_eq!(document.blocks[2].heading_path, ["a.txt", "Inner"]);
+        assert_eq!(document.warnings, ["`a.txt`: cut"]);
+    }
+
+    #[test]
+    fn warnings_are_bounded_and_the_rest_is_counted() {
+        let mut builder = DocumentBuilder::new(FileType::Text);
+        for number in 0..25 {
+            builder.warn(format!("warning {number}"));
+            builder.warn("warning 0");
+        }
+        let warnings = builder.finish().warnings;
+        assert_eq!(warnings.len(), MAX_WARNINGS + 1);
+        assert_eq!(warnings[MAX_WARNINGS], "5 more warnings were left out");
+    }
+
+    #[test]
+    fn declared_language_counts_where_the_text_does_not_tell() {
+        for (text, expected) in [("42", "deu"), ("知识图谱由实体和关系组成。", "cmn")]
+        {
+            let mut builder = DocumentBuilder::new(FileType::Text);
+            builder.set_declared_language("de-AT");
+            builder.push(BlockKind::Paragraph, text);
+            assert_eq!(builder.finish().language.as_deref(), Some(expected));
+        }
     }
 
     proptest::proptest! {

@@ -4,7 +4,7 @@
 //! Folding them is the business of search.
 
 mod builder;
-mod language;
+pub(crate) mod language;
 mod lines;
 mod repeated;
 

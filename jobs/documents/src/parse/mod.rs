@@ -4,15 +4,19 @@
 //! document's invariants. Parsers are bounded by [`Limits`] where input decides how much they do; time and memory are
 //! bounded by the process they run in (see [`FileType::is_risky`]).
 
+mod archive;
 mod binary;
+mod code;
 mod code_page;
 mod compound;
 mod csv;
 mod doc;
 mod docx;
 mod drawing;
+mod epub;
 mod html;
 mod json;
+mod mail;
 mod markdown;
 mod opendocument;
 mod package;
@@ -21,6 +25,7 @@ mod ppt;
 mod pptx;
 mod properties;
 mod relations;
+mod rst;
 mod rtf;
 mod sheet;
 mod style_names;
@@ -28,11 +33,13 @@ mod style_names;
 mod test_package;
 mod text;
 mod xml;
+mod xml_text;
 
 use crate::block::Document;
 use crate::detect::{Decoded, FileType, detect};
 use crate::error::{ErrorCode, ParseError};
 use crate::limits::Limits;
+use crate::nest::{Nest, Usage};
 use crate::normalise::DocumentBuilder;
 
 /// Reads a document.
@@ -48,9 +55,20 @@ pub fn parse_bytes(
     declared_type: Option<&str>,
     limits: &Limits,
 ) -> Result<Document, ParseError> {
+    let usage = Usage::default();
+    parse_within(bytes, declared_type, Nest::outermost(limits, &usage))
+}
+
+/// Reads a document that may lie within others.
+fn parse_within(
+    bytes: &[u8],
+    declared_type: Option<&str>,
+    nest: Nest<'_>,
+) -> Result<Document, ParseError> {
+    let limits = nest.limits;
     let detected = detect(bytes, declared_type);
     let file_type = detected.file_type;
-    if bytes.is_empty() && (file_type.is_container() || file_type == FileType::Json) {
+    if bytes.is_empty() && !file_type.is_text_without_rules() {
         return Err(ParseError::new(
             ErrorCode::Empty,
             format!("the file is empty; {} needs some bytes", file_type.name()),
@@ -69,6 +87,12 @@ pub fn parse_bytes(
         FileType::Odt => return opendocument::parse_text(bytes, limits),
         FileType::Ods => return sheet::parse_ods(bytes, limits),
         FileType::Odp => return opendocument::parse_presentation(bytes, limits),
+        FileType::Epub => return epub::parse(bytes, limits),
+        FileType::Eml => return mail::parse_eml(bytes, nest),
+        FileType::Msg => return mail::parse_msg(bytes, nest),
+        FileType::Zip | FileType::Tar | FileType::Gzip | FileType::Zstd => {
+            return archive::parse(bytes, file_type, nest);
+        }
         FileType::EncryptedOffice => return Err(encrypted(file_type)),
         _ if !file_type.is_supported() => return Err(unsupported(file_type)),
         _ => {}
@@ -86,6 +110,9 @@ pub fn parse_bytes(
         FileType::Markdown => markdown::parse(text, limits, &mut builder),
         FileType::Csv => csv::parse(text, limits, &mut builder),
         FileType::Json => json::parse(text, &mut builder)?,
+        FileType::Xml => xml_text::parse(text, limits, &mut builder)?,
+        FileType::Rst => rst::parse(text, &mut builder),
+        FileType::Code => code::parse(text, &mut builder),
         _ => text::parse(text, &mut builder),
     }
     Ok(builder.finish())
@@ -141,11 +168,15 @@ mod tests {
         }
     }
 
+    const TEXT_TYPES: &[&str] = &[
+        "txt", "md", "html", "csv", "json", "xml", "rst", "rs", "eml",
+    ];
+
     proptest::proptest! {
         #[test]
         fn any_bytes_parse_or_fail_as_any_text_type(
             bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..600),
-            declared in proptest::sample::select(vec!["txt", "md", "html", "csv", "json"]),
+            declared in proptest::sample::select(TEXT_TYPES),
         ) {
             if let Ok(document) = parse_bytes(&bytes, Some(declared), &Limits::default()) {
                 proptest::prop_assert_eq!(document.check(), Ok(()));
@@ -155,7 +186,7 @@ mod tests {
         #[test]
         fn any_markup_parses_as_any_text_type(
             text in "([<>/a-z #*`|\\[\\](){}\",:=\\n\\-é文]|<td>|<tr>|<table>|</p>|<li>|<script>|&#x0;|```){0,80}",
-            declared in proptest::sample::select(vec!["txt", "md", "html", "csv", "json"]),
+            declared in proptest::sample::select(TEXT_TYPES),
         ) {
             if let Ok(document) = parse_bytes(text.as_bytes(), Some(declared), &Limits::default()) {
                 proptest::prop_assert_eq!(document.check(), Ok(()));

@@ -64,6 +64,14 @@ impl<'a> Package<'a> {
         self.warnings
     }
 
+    /// Returns the names of all members, with `/` between steps.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.archive
+            .file_names()
+            .map(|name| name.unwrap_or_default().replace('\\', "/"))
+            .collect()
+    }
+
     /// Returns the name of an Office package's main part: `usual`, or the one that the package names.
     pub(super) fn main_part(&mut self, usual: &str) -> Result<String, ParseError> {
         if self.archive.index_for_name(usual).is_some() {

@@ -27,6 +27,45 @@ pub async fn jobs_come_by_priority_then_by_age(f: &Fixture) {
     assert_eq!(fetched, expected);
 }
 
+pub async fn tenants_are_served_in_turns_by_their_weight(f: &Fixture) {
+    let of = |tenant: &str| NewJob {
+        tenant: tenant.to_owned(),
+        ..job()
+    };
+    let heavy = Limits {
+        weight: Some(3),
+        ..Limits::default()
+    };
+    let scope = Scope::Tenant("heavy".to_owned());
+    f.broker.set_limits(scope, heavy).await.unwrap();
+    for tenant in ["bulk", "heavy"] {
+        let jobs = (0..200).map(|_| of(tenant)).collect();
+        f.broker.submit(jobs, false).await.unwrap();
+    }
+    f.accept(of("late")).await;
+    let mut fetched: Vec<String> = Vec::new();
+    for _ in 0..61 {
+        let leases = f.fetch(1).await;
+        fetched.extend(leases.into_iter().map(|lease| lease.job.spec.tenant));
+    }
+    let count = |tenant: &str| fetched.iter().filter(|of| *of == tenant).count();
+    assert!(
+        fetched.iter().position(|of| of == "late").unwrap() < 5,
+        "a tenant's one job does not wait for others' many: {fetched:?}"
+    );
+    assert!(
+        (14..=16).contains(&count("bulk")),
+        "60 jobs at weights 1 and 3: {fetched:?}"
+    );
+    // What is fetched at once evens out.
+    for _ in 0..6 {
+        let leases = f.fetch(20).await;
+        fetched.extend(leases.into_iter().map(|lease| lease.job.spec.tenant));
+    }
+    let share = fetched.iter().filter(|of| *of == "bulk").count();
+    assert!((35..=60).contains(&share), "of 180: {share}");
+}
+
 pub async fn a_fetch_counts_the_attempt_and_makes_a_new_epoch(f: &Fixture) {
     let id = f.accept(job()).await;
     let lease = f.fetch_one(id).await;

@@ -11,7 +11,7 @@ use crate::{
     Error, JobId, JobState, NewJob, Outcome,
     broker::{JobFilter, Verdict},
     job::{Unique, UniqueUntil},
-    operate::{Operation, operate, purge},
+    operate::{Extent, Operation, operate, operate_within, purge},
     outcome::JobError,
     transfer::{export, import},
 };
@@ -255,6 +255,36 @@ pub async fn an_operation_by_filter_reports_what_it_did(f: &Fixture) {
     .unwrap();
     assert_eq!(promoted.changed, 30);
     assert_eq!(count(f, JobState::Ready).await, 30);
+}
+
+pub async fn an_operation_in_parts_goes_on_where_it_stopped(f: &Fixture) {
+    let jobs = (0..2_100).map(|_| job()).collect();
+    f.broker.submit(jobs, false).await.unwrap();
+    (f.advance)(Duration::from_millis(5)).await;
+    let (mut changed, mut from, mut calls) = (0, None, 0);
+    loop {
+        let extent = Extent {
+            from,
+            budget: Some(Duration::ZERO),
+            progress: &mut |_| {},
+        };
+        let all = JobFilter::default();
+        let part = operate_within(&f.broker, &all, Operation::Cancel, false, extent);
+        let (report, next) = part.await.unwrap();
+        changed += report.changed;
+        calls += 1;
+        if calls == 1 {
+            f.accept(job()).await;
+        }
+        // As a client would keep it.
+        from = next.map(|place| place.to_string().parse().unwrap());
+        if from.is_none() {
+            break;
+        }
+    }
+    assert_eq!(changed, 2_100, "in {calls} calls");
+    assert!(calls > 1);
+    assert_eq!(count(f, JobState::Ready).await, 1, "what came later stays");
 }
 
 async fn newest(f: &Fixture) -> JobId {

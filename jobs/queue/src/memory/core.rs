@@ -17,7 +17,7 @@ use crate::{
     JobId, JobState, Result,
     clock::Clock,
     options::BrokerOptions,
-    rules::{self, row::JobRow, scopes::Scopes},
+    rules::{self, row::JobRow, scopes::Scopes, share::Shares},
     workers::WorkerTable,
 };
 
@@ -36,6 +36,7 @@ pub(super) struct Core {
     pub(super) run_times: BTreeMap<String, RunTime>,
     /// Jobs fetched per queue, for the starvation guard.
     pub(super) fetched: HashMap<String, u64>,
+    pub(super) shares: Shares,
     pub(super) accepted: u64,
     pub(super) pruned: u64,
     /// Jobs that have ended in this verb, while others may wait for them.
@@ -65,6 +66,7 @@ impl Core {
             scopes: Scopes::default(),
             run_times: BTreeMap::new(),
             fetched: HashMap::new(),
+            shares: Shares::default(),
             accepted: 0,
             pruned: 0,
             settled: Vec::new(),

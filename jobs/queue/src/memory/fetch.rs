@@ -1,12 +1,9 @@
-//! Leasing jobs: by priority, then by age, within limits, past what is paused.
+//! Leasing jobs: by priority, then by share, then by age, within limits, past what is paused.
 //!
 //! The ready jobs of a queue stand in lanes, each in order; a fetch merges the lanes that it may have. A refused job
 //! closes its lane for the rest of the fetch.
 
-use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, HashMap, HashSet},
-};
+use std::collections::{HashMap, HashSet};
 
 use super::{core::Core, jobs::Jobs, lanes::Lane};
 use crate::{
@@ -16,6 +13,7 @@ use crate::{
         self,
         fetch::{slots_left, starving_share},
         scopes::Gate,
+        share::{ReadyLane, Shares},
     },
 };
 
@@ -45,6 +43,7 @@ impl Core {
         let patience = i64::try_from(self.options.starvation_after.as_millis());
         let mut pick = Pick {
             jobs: &self.jobs,
+            shares: &mut self.shares,
             gate: Gate::new(&mut self.scopes, &running, now),
             kinds,
             now,
@@ -66,6 +65,7 @@ impl Core {
 /// One fetch.
 struct Pick<'a> {
     jobs: &'a Jobs,
+    shares: &'a mut Shares,
     gate: Gate<'a>,
     /// Kinds the worker knows, with the newest schema version.
     kinds: HashMap<&'a str, u32>,
@@ -75,22 +75,34 @@ struct Pick<'a> {
     seen: HashSet<i64>,
 }
 
-impl<'a> Pick<'a> {
+impl Pick<'_> {
     /// Picks at most `free` jobs of a queue, from which `before` were fetched before; returns how many.
     fn queue(&mut self, queue: &str, free: usize, before: u64) -> u64 {
         let starving = starving_share(before, free) as usize;
-        let lanes = |jobs: &'a Jobs| jobs.lanes.with_ready(queue);
-        let open: Vec<_> = lanes(self.jobs)
-            .filter(|lane| self.may_have(lane))
-            .collect();
+        let jobs = self.jobs;
+        let with_ready = jobs.lanes.with_ready(queue);
+        let open: Vec<_> = with_ready.filter(|lane| self.may_have(lane)).collect();
         let begun = self.picked.len();
-        let oldest = open
-            .iter()
-            .map(|lane| (*lane, lane.starving(self.starves_since)));
-        self.take(queue, oldest.collect(), starving, |(_, seq)| *seq);
+        self.take_starving(queue, &open, starving);
         let left = free - (self.picked.len() - begun);
-        let next = open.iter().map(|lane| (*lane, lane.ready()));
-        self.take(queue, next.collect(), left, |(_, _, seq)| *seq);
+        let lanes = open.iter().map(|lane| ReadyLane {
+            kind: &lane.kind,
+            tenant: &lane.tenant,
+            places: lane
+                .ready()
+                .map(|(priority, since, seq)| (priority as u8, since, seq)),
+        });
+        let now = self.now;
+        let is_alive = |seq| is_alive(jobs, seq, now);
+        let picked = self.shares.pick(
+            queue,
+            lanes.collect(),
+            left,
+            &mut self.gate,
+            &mut self.seen,
+            is_alive,
+        );
+        self.picked.extend(picked);
         (self.picked.len() - begun) as u64
     }
 
@@ -101,41 +113,40 @@ impl<'a> Pick<'a> {
             && self.gate.is_open(&Scope::Tenant(lane.tenant.clone()))
     }
 
-    /// Takes the first jobs of the merged lanes, at most `most`.
-    fn take<P: Ord + Copy, I: Iterator<Item = P>>(
-        &mut self,
-        queue: &str,
-        mut lanes: Vec<(&Lane, I)>,
-        most: usize,
-        seq_of: fn(&P) -> i64,
-    ) {
-        let heads = lanes.iter_mut().enumerate();
-        let mut heads: BinaryHeap<_> = heads
-            .filter_map(|(index, (_, places))| Some(Reverse((places.next()?, index))))
+    /// Takes the jobs that have waited longest, at most `most`.
+    fn take_starving(&mut self, queue: &str, lanes: &[&Lane], most: usize) {
+        if most == 0 {
+            return;
+        }
+        let mut oldest: Vec<_> = lanes
+            .iter()
+            .enumerate()
+            .flat_map(|(index, lane)| {
+                let starving = lane.starving(self.starves_since);
+                starving
+                    .filter(|(_, seq)| is_alive(self.jobs, *seq, self.now))
+                    .take(most)
+                    .map(move |(since, seq)| (since, seq, index))
+            })
             .collect();
+        oldest.sort_unstable();
         let mut taken = 0;
-        while taken < most
-            && let Some(Reverse((place, index))) = heads.pop()
-        {
-            let (lane, places) = &mut lanes[index];
-            let seq = seq_of(&place);
-            if self.is_alive(seq) && !self.seen.contains(&seq) {
-                if !self.gate.admit(queue, &lane.kind, &lane.tenant) {
-                    continue;
-                }
+        for (_, seq, index) in oldest {
+            let lane = lanes[index];
+            if taken == most {
+                break;
+            }
+            if self.gate.admit(queue, &lane.kind, &lane.tenant) {
                 self.seen.insert(seq);
                 self.picked.push(seq);
                 taken += 1;
             }
-            if let Some(place) = places.next() {
-                heads.push(Reverse((place, index)));
-            }
         }
     }
+}
 
-    /// Tells whether a job's time has not passed: it is dead, though nobody has said so yet.
-    fn is_alive(&self, seq: i64) -> bool {
-        let job = self.jobs.get(seq);
-        job.is_some_and(|job| job.row.kill_at.is_none_or(|at| at > self.now))
-    }
+/// Tells whether a job's time has not passed: otherwise it is dead, though nobody has said so yet.
+fn is_alive(jobs: &Jobs, seq: i64, now: i64) -> bool {
+    let job = jobs.get(seq);
+    job.is_some_and(|job| job.row.kill_at.is_none_or(|at| at > now))
 }

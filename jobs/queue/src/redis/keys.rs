@@ -1,8 +1,8 @@
 //! The keys of a queue: the one place where a key is spelled. What each holds is written above the scripts in `lua/`.
 //!
-//! `<prefix>:{<queue>}:<name>`: the braces make Redis Cluster keep all keys of a queue in one slot. Four keys belong to
+//! `<prefix>:{<queue>}:<name>`: the braces make Redis Cluster keep all keys of a queue in one slot. Five keys belong to
 //! the installation and not to a queue: the set of queues, the pauses and limits that new queues take over, how far events
-//! were read, and the workers.
+//! were read, the workers, and whose keys these are.
 
 /// Names of the keys of one queue, as the scripts call them.
 pub(super) const NAMES: [&str; 30] = [
@@ -51,6 +51,11 @@ pub(super) fn queues_key(prefix: &str) -> String {
 
 /// No queue has this name: see [`check_queue`].
 pub(super) const QUEUE_COUNTER: &str = "{}";
+
+/// STRING: the id of the system that these keys belong to.
+pub(super) fn owner_key(prefix: &str) -> String {
+    format!("{prefix}:owner")
+}
 
 /// HASH of the pauses and limits of kinds and tenants, which hold in every queue.
 pub(super) fn rules_key(prefix: &str) -> String {

@@ -18,6 +18,7 @@ mod inspect;
 mod keys;
 mod link;
 mod list;
+pub mod owner;
 mod queues;
 mod reply;
 mod scripts;

@@ -5,7 +5,7 @@
 //!
 //! - [`row`]: a job as a row, and its single steps, each of which asks [`crate::state::next`];
 //! - [`check`], [`submit`]: which jobs are accepted, and where they begin;
-//! - [`fetch`], [`scopes`]: which may be leased now;
+//! - [`fetch`], [`scopes`], [`share`]: which may be leased now, and whose turn it is;
 //! - [`renew`], [`finish`], [`sweep`], [`control`]: what a worker, time and people do to them;
 //! - [`page`]: how lists are cut.
 
@@ -17,5 +17,6 @@ pub(crate) mod page;
 pub(crate) mod renew;
 pub(crate) mod row;
 pub(crate) mod scopes;
+pub(crate) mod share;
 pub(crate) mod submit;
 pub(crate) mod sweep;

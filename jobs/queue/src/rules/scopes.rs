@@ -206,6 +206,15 @@ impl<'a> Gate<'a> {
         &self.shut_tenants
     }
 
+    /// Returns a tenant's weight among others, 1–100.
+    pub(crate) fn weight(&self, tenant: &str) -> u32 {
+        if self.scopes.rules.is_empty() {
+            return Limits::default().weight();
+        }
+        let (_, limits) = self.scopes.get(&Scope::Tenant(tenant.to_owned()));
+        limits.weight()
+    }
+
     /// Takes a job if every limit allows. A refused job's like, of the same queue, kind and tenant,
     /// is refused until the fetch ends.
     pub(crate) fn admit(&mut self, queue: &str, kind: &str, tenant: &str) -> bool {

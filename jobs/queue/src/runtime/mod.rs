@@ -24,6 +24,7 @@
 mod ack;
 mod backoff;
 mod builder;
+mod exchange;
 mod inflight;
 mod keeper;
 mod layers;

@@ -6,11 +6,12 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ack::Ended, backoff::Failures, inflight::Inflight, liveness::Liveness, observer::Observer,
+    ack::Ended, backoff::Failures, exchange::Exchanges, inflight::Inflight, liveness::Liveness,
+    observer::Observer,
 };
 use crate::{
     Broker, JobContext, Outcome, WorkerId,
-    broker::{AttemptEnd, FetchRequest, Finish, Finished, Lease, LeaseRef, QueueSlots},
+    broker::{AttemptEnd, FetchRequest, Finished, Lease, LeaseRef, QueueSlots},
     job::ErrorClass,
 };
 
@@ -56,14 +57,16 @@ impl Pump {
         let mut pumped = Pumped::default();
         let mut failures = Failures::of("pump");
         let mut ends: Vec<Ended> = Vec::new();
-        // Jobs fetched whose end is not stored.
-        let mut held = 0;
+        let mut exchanges = Exchanges::default();
+        // Jobs that were fetched and have not ended, as far as the pump knows.
+        let mut running = 0;
         let mut look = true;
         self.liveness.fetched(&self.queue, self.slots, self.slots);
         loop {
             while ends.len() < MAX_ENDS
                 && let Ok(ended) = self.ends.try_recv()
             {
+                running -= 1;
                 ends.push(ended);
             }
             if ends
@@ -73,49 +76,60 @@ impl Pump {
                 self.suspect = None;
             }
             if ends.is_empty()
+                && exchanges.is_empty()
                 && let Some(job) = self.held_back.take()
             {
-                ends.extend(self.begin(job).await);
+                running += 1;
+                running -= self.begin(job, &mut ends).await;
             }
             let stopping = self.shutdown.is_cancelled() || self.jobs.is_closed();
-            if stopping && held == 0 {
+            if stopping && running == 0 && ends.is_empty() && exchanges.is_empty() {
                 return pumped;
             }
             let free = match self.suspect {
                 Some(_) => 0,
-                None => self.slots - (held - ends.len()),
+                None => self.slots - running - exchanges.asked,
             };
             let request = (!stopping && free > 0).then(|| self.request(free));
-            if !ends.is_empty() || (look && request.is_some()) {
-                match self.exchange(&ends, request.as_ref()).await {
+            let worthwhile = !ends.is_empty() || (look && request.is_some());
+            if worthwhile && exchanges.take_another(ends.len(), self.slots) {
+                look = false;
+                exchanges.begin(&self.broker, std::mem::take(&mut ends), request);
+                continue;
+            }
+            let queues = [self.queue.clone()];
+            let may_wait = request.is_some() && exchanges.is_empty();
+            tokio::select! {
+                Some(done) = exchanges.next() => match done.result {
                     Ok((answers, leases)) => {
                         failures.succeeded();
-                        held -= ends.len();
-                        self.note_stored(&mut pumped, ends.drain(..), &answers);
-                        held += leases.len();
+                        self.note_stored(&mut pumped, done.ends.into_iter(), &answers);
+                        running += leases.len();
                         // A full answer means that there may be more.
-                        look = request.is_some() && leases.len() == free;
-                        self.start(leases, &mut ends).await;
-                        if request.is_some() || held == self.slots {
+                        look |= done.asked > 0 && leases.len() == done.asked;
+                        running -= self.start(leases, &mut ends).await;
+                        if done.asked > 0 || running == self.slots {
                             let free = match self.suspect {
                                 Some(_) => 0,
-                                None => self.slots - held,
+                                None => self.slots - running,
                             };
                             self.liveness.fetched(&self.queue, self.slots, free);
                         }
                     }
                     Err(error) => {
                         self.observer.broker_failed("finish");
+                        // Nobody knows what was stored; asking again tells.
+                        ends.splice(0..0, done.ends);
+                        look = true;
                         tokio::time::sleep(failures.failed(&error)).await;
                     }
+                },
+                Some(ended) = self.ends.recv(), if running > 0 => {
+                    running -= 1;
+                    ends.push(ended);
                 }
-                continue;
-            }
-            let queues = [self.queue.clone()];
-            tokio::select! {
-                Some(ended) = self.ends.recv(), if held > 0 => ends.push(ended),
                 () = self.shutdown.cancelled(), if !stopping => {}
-                () = self.broker.wait_ready(&queues, self.broker.idle_poll()), if request.is_some() => look = true,
+                () = self.broker.wait_ready(&queues, self.broker.idle_poll()), if may_wait => look = true,
             }
         }
     }
@@ -132,48 +146,51 @@ impl Pump {
         }
     }
 
-    async fn exchange(
-        &self,
-        ends: &[Ended],
-        request: Option<&FetchRequest>,
-    ) -> crate::Result<(Vec<Finished>, Vec<Lease>)> {
-        match request {
-            Some(request) if ends.is_empty() => Ok((Vec::new(), self.broker.fetch(request).await?)),
-            _ => {
-                let finishes: Vec<_> = ends.iter().map(finish).collect();
-                self.broker.finish(&finishes, request).await
-            }
-        }
-    }
-
-    /// Begins jobs, or holds a suspect back and gives the others back at once. The suspect may end this process the moment
-    /// it begins, and what is still leased then is charged.
-    async fn start(&mut self, leases: Vec<Lease>, ends: &mut Vec<Ended>) {
+    /// Begins jobs, or holds a suspect back and gives the others back at once, those of another exchange too: the suspect may
+    /// end this process the moment it begins, and what is still leased then is charged. Returns how many did not begin.
+    async fn start(&mut self, leases: Vec<Lease>, ends: &mut Vec<Ended>) -> usize {
+        let beside = self.suspect.is_some();
         let suspect = leases
             .iter()
             .position(|lease| lease.job.crashes >= SUSPECT_CRASHES);
+        let mut not_begun = 0;
         for (place, lease) in leases.into_iter().enumerate() {
             let job = JobContext::new(lease.job, CancellationToken::new(), self.shutdown.clone());
             self.inflight.add(&job);
             match suspect {
-                None => ends.extend(self.begin(job).await),
+                _ if beside => {}
+                None => {
+                    not_begun += self.begin(job, ends).await;
+                    continue;
+                }
                 Some(suspect) if suspect == place => {
                     self.suspect = Some(job.lease());
                     self.held_back = Some(job);
+                    not_begun += 1;
+                    continue;
                 }
-                Some(_) => ends.push(released(job)),
+                Some(_) => {}
             }
+            ends.push(released(job));
+            not_begun += 1;
         }
+        not_begun
     }
 
-    /// Hands a job to apalis; after the shutdown it goes back at once instead.
-    async fn begin(&self, job: JobContext) -> Option<Ended> {
+    /// Hands a job to apalis; after the shutdown it goes back at once instead. Returns 1 for a job that did not begin.
+    async fn begin(&self, job: JobContext, ends: &mut Vec<Ended>) -> usize {
         if self.shutdown.is_cancelled() {
-            return Some(released(job));
+            ends.push(released(job));
+            return 1;
         }
         // There is room for every slot, so this waits only where the worker has gone.
-        let refused = self.jobs.send(job).await.err();
-        refused.map(|error| released(error.0))
+        match self.jobs.send(job).await {
+            Ok(()) => 0,
+            Err(refused) => {
+                ends.push(released(refused.0));
+                1
+            }
+        }
     }
 
     fn note_stored(
@@ -218,16 +235,6 @@ fn released(job: JobContext) -> Ended {
         job,
         end: AttemptEnd::Outcome(Outcome::Released),
         run: Duration::ZERO,
-    }
-}
-
-fn finish(ended: &Ended) -> Finish {
-    let (progress, checkpoint) = ended.job.reported();
-    Finish {
-        lease: ended.job.lease(),
-        end: ended.end.clone(),
-        checkpoint,
-        progress,
     }
 }
 

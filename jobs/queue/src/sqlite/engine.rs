@@ -21,7 +21,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{Database, changes::Changes, database::disconnect};
 use crate::{
-    Error, Result, clock::Clock, options::BrokerOptions, rules::scopes::Scopes, wake::Wakers,
+    Error, Result,
+    clock::Clock,
+    options::BrokerOptions,
+    rules::{scopes::Scopes, share::Shares},
+    wake::Wakers,
 };
 
 /// Verbs that may wait for the writer; more callers than that wait to enqueue theirs.
@@ -74,6 +78,7 @@ pub(super) struct Memory {
     pub(super) scopes: Option<Scopes>,
     /// Jobs fetched per queue, for the starvation guard.
     pub(super) fetched: HashMap<String, u64>,
+    pub(super) shares: Shares,
 }
 
 /// Why a step failed: the storage, or a value, or the call.
@@ -209,6 +214,7 @@ impl Engine {
                 random: StdRng::from_os_rng(),
                 scopes: None,
                 fetched: HashMap::new(),
+                shares: Shares::default(),
             },
         };
         let _detached: JoinHandle<()> = std::thread::Builder::new()

@@ -1,12 +1,13 @@
-//! Leasing jobs: by priority, then by age, within limits, past what is paused.
+//! Leasing jobs: by priority, then by share, then by age, within limits, past what is paused.
 //!
-//! Ready jobs are found lane by lane (one lane per queue and kind, known from `job_counts`), each by a seek into
-//! `jobs_ready`, and merged here. So jobs of paused or unknown kinds cost nothing, however many wait.
+//! Ready jobs are found lane by lane (one lane per queue, kind and tenant, known from `job_counts`), each by a seek into
+//! `jobs_ready`, and merged here. So jobs of paused or unknown kinds cost nothing, however many wait, and a tenant with one
+//! job is found beside one with a million.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use async_trait::async_trait;
-use sqlx::Row;
+use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{
     engine::{StepError, Tx, Verb},
@@ -20,12 +21,10 @@ use crate::{
         fetch::{slots_left, starving_share},
         row::JobRow,
         scopes::{Gate, Scopes},
+        share::{Place, ReadyLane},
     },
     state::Event,
 };
-
-/// How often a queue is looked through again because limits cut what was found.
-const MAX_ROUNDS: usize = 8;
 
 /// See [`crate::Broker::fetch`].
 pub(super) struct Fetch(pub(super) FetchRequest);
@@ -41,16 +40,6 @@ impl Verb for Fetch {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<Lease>, StepError> {
         fetch(tx, &self.0).await
     }
-}
-
-/// A ready job that may be picked.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Candidate {
-    priority: i64,
-    run_at: i64,
-    seq: i64,
-    kind: String,
-    tenant: String,
 }
 
 /// Leases jobs within the transaction.
@@ -94,9 +83,10 @@ async fn pick_all(
     Ok(picked)
 }
 
-/// One kind in one queue that has ready jobs.
+/// One kind of one tenant in one queue that has ready jobs.
 struct Lane {
     kind: String,
+    tenant: String,
     schema_version: u32,
 }
 
@@ -122,6 +112,7 @@ async fn ready_lanes(
         if let Some((_, schema_version)) = known {
             lanes.entry(row.try_get("queue")?).or_default().push(Lane {
                 kind,
+                tenant: row.try_get("tenant")?,
                 schema_version: *schema_version,
             });
         }
@@ -136,86 +127,78 @@ async fn pick(
     lanes: &[Lane],
     gate: &mut Gate<'_>,
 ) -> Result<Vec<i64>, StepError> {
-    let mut picked = Vec::new();
-    let mut seen = HashSet::new();
     let before = tx.memory.fetched.get(&slots.queue).copied().unwrap_or(0);
     let starving = starving_share(before, slots.free);
-    let oldest = starving_candidates(tx, slots, lanes, gate, starving).await?;
-    take(&mut picked, &mut seen, oldest, slots, gate);
-    for _ in 0..MAX_ROUNDS {
-        if picked.len() >= slots.free || !gate.is_open(&Scope::Queue(slots.queue.clone())) {
-            break;
-        }
-        let shut = gate.shut_tenants().len();
-        let mut candidates = Vec::new();
-        let mut complete = true;
-        for lane in lanes {
-            if !gate.is_open(&Scope::Kind(lane.kind.clone())) {
-                continue;
-            }
-            let limit = slots.free + seen.len();
-            let found = lane_candidates(tx, &slots.queue, lane, gate, limit).await?;
-            complete &= found.len() < limit;
-            candidates.extend(found);
-        }
-        candidates.sort_unstable();
-        take(&mut picked, &mut seen, candidates, slots, gate);
-        // Only where limits shut something while more is there can another look find more.
-        if complete || gate.shut_tenants().len() == shut {
-            break;
+    let mut seen = HashSet::new();
+    let mut picked = Vec::new();
+    for oldest in starving_jobs(tx, slots, lanes, gate, starving).await? {
+        if gate.admit(&slots.queue, &oldest.kind, &oldest.tenant) {
+            seen.insert(oldest.seq);
+            picked.push(oldest.seq);
         }
     }
+    let mut open = Vec::new();
+    for lane in lanes {
+        let may_run = gate.is_open(&Scope::Queue(slots.queue.clone()))
+            && gate.is_open(&Scope::Kind(lane.kind.clone()))
+            && gate.is_open(&Scope::Tenant(lane.tenant.clone()));
+        if may_run {
+            open.push(ReadyLane {
+                kind: &lane.kind,
+                tenant: &lane.tenant,
+                places: ready_jobs(tx, &slots.queue, lane, slots.free)
+                    .await?
+                    .into_iter(),
+            });
+        }
+    }
+    let left = slots.free.saturating_sub(picked.len());
+    let shares = &mut tx.memory.shares;
+    picked.extend(shares.pick(&slots.queue, open, left, gate, &mut seen, |_| true));
     *tx.memory.fetched.entry(slots.queue.clone()).or_default() += picked.len() as u64;
     Ok(picked)
 }
 
-fn take(
-    picked: &mut Vec<i64>,
-    seen: &mut HashSet<i64>,
-    candidates: Vec<Candidate>,
-    slots: &QueueSlots,
-    gate: &mut Gate<'_>,
-) {
-    for candidate in candidates {
-        if picked.len() >= slots.free {
-            break;
-        }
-        if !seen.contains(&candidate.seq)
-            && gate.admit(&slots.queue, &candidate.kind, &candidate.tenant)
-        {
-            seen.insert(candidate.seq);
-            picked.push(candidate.seq);
-        }
-    }
-}
-
-async fn lane_candidates(
+async fn ready_jobs(
     tx: &mut Tx<'_>,
     queue: &str,
     lane: &Lane,
-    gate: &Gate<'_>,
     limit: usize,
-) -> Result<Vec<Candidate>, StepError> {
+) -> Result<Vec<Place>, StepError> {
     let rows = sqlx::query(include_str!("../../queries/ready_jobs.sql"))
         .bind(queue)
         .bind(&lane.kind)
+        .bind(&lane.tenant)
         .bind(lane.schema_version)
         .bind(tx.now)
-        .bind(serde_json::to_string(gate.shut_tenants())?)
         .bind(limit as i64)
         .fetch_all(&mut *tx.connection)
         .await?;
-    rows.iter().map(|row| candidate(row, &lane.kind)).collect()
+    let place = |row: &SqliteRow| {
+        Ok((
+            row.try_get("priority")?,
+            row.try_get("run_at")?,
+            row.try_get("seq")?,
+        ))
+    };
+    rows.iter().map(place).collect()
+}
+
+/// A job that has waited too long.
+struct Starving {
+    seq: i64,
+    kind: String,
+    tenant: String,
 }
 
 /// Finds the jobs that have waited longest, if they have waited too long.
-async fn starving_candidates(
+async fn starving_jobs(
     tx: &mut Tx<'_>,
     slots: &QueueSlots,
     lanes: &[Lane],
     gate: &Gate<'_>,
     limit: u64,
-) -> Result<Vec<Candidate>, StepError> {
+) -> Result<Vec<Starving>, StepError> {
     if limit == 0 {
         return Ok(Vec::new());
     }
@@ -234,19 +217,14 @@ async fn starving_candidates(
         .bind(limit as i64)
         .fetch_all(&mut *tx.connection)
         .await?;
-    rows.iter()
-        .map(|row| candidate(row, row.try_get("kind")?))
-        .collect()
-}
-
-fn candidate(row: &sqlx::sqlite::SqliteRow, kind: &str) -> Result<Candidate, StepError> {
-    Ok(Candidate {
-        priority: row.try_get("priority")?,
-        run_at: row.try_get("run_at")?,
-        seq: row.try_get("seq")?,
-        kind: kind.to_owned(),
-        tenant: row.try_get("tenant")?,
-    })
+    let starving = |row: &SqliteRow| {
+        Ok(Starving {
+            seq: row.try_get("seq")?,
+            kind: row.try_get("kind")?,
+            tenant: row.try_get("tenant")?,
+        })
+    };
+    rows.iter().map(starving).collect()
 }
 
 /// Turns picked jobs into leases, in the order picked. One whose spec cannot be read dies: it would stop its queue.

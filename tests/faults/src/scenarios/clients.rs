@@ -1,6 +1,6 @@
 //! What clients do: die in the middle of a call, and send what not every worker understands.
 
-use graphmill_queue::{Broker, DeadReason, JobState};
+use graphmill_queue::{DeadReason, JobState};
 use graphmill_servers::redis::{Persistence, Redis};
 use rand::Rng;
 use serde_json::json;

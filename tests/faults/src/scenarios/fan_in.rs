@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use graphmill_queue::{
-    Broker, DeadReason, JobId, NewJob,
+    DeadReason, JobId, NewJob,
     broker::Retention,
     clock::{Clock, SystemClock},
 };

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use graphmill_queue::{
-    Broker, NewJob, Outcome, Priority, WorkerId,
+    NewJob, Outcome, Priority, WorkerId,
     broker::{AttemptEnd, FetchRequest, Finish, Finished, QueueSlots, Retention},
     clock::{Clock, SystemClock},
 };

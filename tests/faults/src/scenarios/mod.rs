@@ -22,8 +22,10 @@ type Start = fn(Run) -> BoxFuture<'static, Report>;
 /// One line of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Scenario {
-    /// Its number.
+    /// Its number; several provoke the same fault in different ways.
     pub number: u32,
+    /// Its name in the code: `server::away`.
+    pub function: &'static str,
     /// What goes wrong.
     pub fault: &'static str,
     /// What must hold.
@@ -51,6 +53,7 @@ macro_rules! scenarios {
         /// Every scenario, by number.
         pub const ALL: &[Scenario] = &[$(Scenario {
             number: $number,
+            function: stringify!($function),
             fault: $fault,
             target: $target,
             start: |run| Box::pin($function(run)),
@@ -71,17 +74,21 @@ scenarios! {
     10 handlers::spin: "a handler blocks every thread for 3 leases", "lease kept; no false rescue";
     11 handlers::hang: "a handler never returns", "timed_out; its slot is free again";
     12 server::restart_with_aof: "Redis restarts with its AOF (in order, by kill -9)", "lost 0; resumed ≤ 5 s";
+    13 ledger::emptied: "Redis comes back empty (FLUSHALL, restart), with a ledger", "lost 0; done ≤ 60 s after the return";
     14 server::away: "Redis is away", "submits refused in time; acks kept; resumed ≤ 5 s";
+    14 ledger::accepts_while_away: "Redis is away, with a ledger", "submits accepted in time; lost 0; resumed ≤ 5 s";
     15 network::black_hole: "packets vanish", "every call bounded; resumed ≤ 10 s";
     16 network::bad_line: "resets, lost answers, 1/10/200 ms latency", "no double submit, no stuck slot, no false rescue";
     17 server::interference: "CLIENT KILL, SCRIPT FLUSH, CLIENT PAUSE, DEBUG SLEEP", "resumed ≤ 5 s";
     18 topology::failover: "Sentinel failover, graceful and by kill -9", "lost 0 with wait_replicas = 1; resumed ≤ 15 s";
+    18 ledger::master_forgets: "the master is killed and its replica lacks jobs, with a ledger", "lost 0 without wait_replicas; resumed ≤ 15 s";
     19 topology::node_loss: "Cluster: a slot moves, its node is lost", "no CROSSSLOT; lost 0";
     24 time::skewed: "worker clocks ±10 min off, and jumping", "no early run, no false rescue";
     25 load::due_at_once: "everything due in the same second", "in chunks; by priority; no command > 10 ms";
     26 load::orphans: "every worker killed with all slots taken", "rescued in chunks; no command > 10 ms";
     27 load::deep_backlog: "submits on top of a deep backlog", "submit p99 flat; no command > 10 ms";
     28 time::two_maintainers: "two maintainers, one frozen", "each job promoted and rescued once";
+    28 ledger::two_schedulers: "two schedulers and reconcilers, frozen by turns", "each tick once";
     29 races::cancel: "cancel against completion, retry and rescue", "one winner; events agree";
     30 fan_in::children: "child dead, cancelled, expired, pruned", "the parent starts ≤ 1 s later";
     31 races::same_submit: "the same submit a thousand times at once", "one id; another body conflicts";

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use graphmill_queue::{Broker, Error};
+use graphmill_queue::Error;
 use graphmill_servers::redis::{Persistence, Redis};
 use tokio::task::block_in_place;
 

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use graphmill_queue::Broker;
 use graphmill_servers::{cluster::Cluster, redis::Redis, sentinel::SentinelSet};
 use tokio::task::block_in_place;
 

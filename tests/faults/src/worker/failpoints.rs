@@ -1,7 +1,7 @@
 //! A broker that kills its own process at two points that a killer outside cannot hit on purpose.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -13,7 +13,6 @@ use graphmill_queue::{
         QueueStats, Readmission, ReadyJobs, Renewal, Renewed, Rescued, Retention, Scope, ScopeRule,
         Verdict,
     },
-    redis::RedisBroker,
     workers::WorkerInfo,
 };
 use jiff::Timestamp;
@@ -25,14 +24,14 @@ use super::WorkerArgs;
 
 /// Passes everything on.
 pub(super) struct Failpoints {
-    inner: RedisBroker,
+    inner: Arc<dyn Broker>,
     before_start: f64,
     before_ack: f64,
     random: Mutex<StdRng>,
 }
 
 impl Failpoints {
-    pub(super) fn new(inner: RedisBroker, args: &WorkerArgs) -> Self {
+    pub(super) fn new(inner: Arc<dyn Broker>, args: &WorkerArgs) -> Self {
         Self {
             inner,
             before_start: args.die_before_start,

@@ -4,13 +4,12 @@ mod acts;
 mod client;
 mod effects;
 mod failpoints;
+mod opened;
 
 use std::{io::Read, path::PathBuf, sync::Arc, time::Duration};
 
 use graphmill_queue::{
-    BrokerOptions, Worker,
-    redis::{RedisBroker, RedisOptions},
-    runtime::WorkerOptions,
+    BrokerOptions, Worker, redis::RedisOptions, runtime::WorkerOptions, schedule::Scheduler,
 };
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::{
     acts::{Act, NewerAct, UnknownAct},
     client::{BulkArgs, bulk_jobs, submit_bulk},
+    opened::Opened,
 };
 use self::{effects::EffectLog, failpoints::Failpoints};
 
@@ -54,6 +54,10 @@ pub struct WorkerArgs {
     pub memory_mib: u64,
     /// Whether it also knows [`UnknownAct`] and [`NewerAct`].
     pub newer: bool,
+    /// The database of the ledger, where there is one.
+    pub ledger: Option<PathBuf>,
+    /// Whether it fires the schedules of that database.
+    pub schedules: bool,
 }
 
 /// Runs until SIGTERM, or until the harness that started it has gone.
@@ -71,8 +75,8 @@ pub async fn run(args: WorkerArgs) {
         crash_budget: args.crash_budget,
         ..BrokerOptions::default()
     };
-    let broker = RedisBroker::new(redis, options).unwrap();
-    let broker = Arc::new(Failpoints::new(broker, &args));
+    let opened = Opened::open(redis, options, args.ledger.as_deref()).await;
+    let broker = Arc::new(Failpoints::new(opened.broker.clone(), &args));
     let lease = Duration::from_millis(args.lease_ms);
     let builder = Worker::builder(broker)
         .context(log.clone())
@@ -100,8 +104,13 @@ pub async fn run(args: WorkerArgs) {
         term.recv().await;
         stopping.cancel();
     });
+    if args.schedules {
+        let scheduler = Scheduler::new(opened.broker.clone(), opened.schedules());
+        tokio::spawn(scheduler.run(stop.clone()));
+    }
     log.ready();
     let report = builder.build().unwrap().run(stop).await.unwrap();
+    opened.close().await;
     log.ended(&report);
 }
 

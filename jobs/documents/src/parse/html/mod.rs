@@ -33,6 +33,7 @@ pub(super) fn parse(text: &str, limits: &Limits, builder: &mut DocumentBuilder) 
 fn run<'a>(text: &str, walk: Walk<'a>) -> Walk<'a> {
     let sink = Sink {
         walk: RefCell::new(walk),
+        is_xhtml: is_xhtml(text),
     };
     let tokenizer = Tokenizer::new(sink, TokenizerOpts::default());
     let input = BufferQueue::default();
@@ -48,6 +49,8 @@ fn run<'a>(text: &str, walk: Walk<'a>) -> Walk<'a> {
 /// The tokenizer hands out shared references only, hence the cell.
 struct Sink<'a> {
     walk: RefCell<Walk<'a>>,
+    /// Every element may end in its start tag; in HTML `<script/>` opens one, and the rest of the page is in it.
+    is_xhtml: bool,
 }
 
 impl TokenSink for Sink<'_> {
@@ -59,6 +62,10 @@ impl TokenSink for Sink<'_> {
             Token::CharacterTokens(text) => walk.text(&text),
             Token::TagToken(tag) if tag.kind == TagKind::StartTag => {
                 walk.start(&tag);
+                if tag.self_closing && self.is_xhtml {
+                    walk.end(&tag.name);
+                    return TokenSinkResult::Continue;
+                }
                 return content_model(&tag);
             }
             Token::TagToken(tag) => walk.end(&tag.name),
@@ -66,6 +73,13 @@ impl TokenSink for Sink<'_> {
         }
         TokenSinkResult::Continue
     }
+}
+
+/// Tells whether a page follows the rules of XML, by its declaration or its namespace.
+fn is_xhtml(text: &str) -> bool {
+    const WINDOW: usize = 1024;
+    let head = &text[..text.floor_char_boundary(WINDOW)];
+    head.trim_start().starts_with("<?xml") || head.contains("http://www.w3.org/1999/xhtml")
 }
 
 /// What the tree builder would tell the tokenizer: the content of some elements is not markup.
@@ -134,6 +148,15 @@ mod tests {
             "<table><tr><td><h1>T</h1><p>a<table><tr><td>1<td>2</table><p>b</td></tr></table>",
         );
         assert_eq!(document.text, "T\n\na\n\n1 | 2\n\nb");
+    }
+
+    #[test]
+    fn elements_of_xhtml_end_in_their_start_tag() {
+        let document = parse(
+            "<?xml version='1.0'?><html xmlns='http://www.w3.org/1999/xhtml'><head><title/><script src='x'/></head>\
+             <body><div/><p/>a<textarea/><td/><p>b<br/>c</p></body></html>",
+        );
+        assert_eq!(document.text, "a\n\nb\nc");
     }
 
     #[test]
