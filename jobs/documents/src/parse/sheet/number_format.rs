@@ -142,7 +142,7 @@ fn strip_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
 pub(super) fn write_plain(value: f64, out: &mut String) {
     const MAX_INTEGER: f64 = 1e15;
     // Writing to a string cannot fail.
-    let _ = if value == value.trunc() && value.abs() < MAX_INTEGER {
+    let _ = if value.abs() < MAX_INTEGER && (value as i64) as f64 - value == 0.0 {
         write!(out, "{}", value as i64)
     } else if !value.is_finite() {
         write!(out, "{value}")
