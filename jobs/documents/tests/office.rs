@@ -10,32 +10,27 @@ mod corpus_files;
 
 use std::path::Path;
 
-use corpus_files::{CORPUS, Entry, Outcome, entries, f1, mean, parse, unmet_expectations};
+use corpus_files::{CORPUS, Entry, Outcome, entries, f1, parse, unmet_expectations};
 use graphmill_documents::{BlockKind, ErrorCode, Limits, parse_bytes};
 use proptest::prelude::*;
 
-/// Formats with the least F1 of a file, and of their mean.
-const FORMATS: [(&str, f64, f64); 10] = [
-    ("doc", 0.99, 0.99),
-    ("odp", 0.99, 0.99),
-    ("ods", 0.99, 0.99),
-    ("odt", 0.99, 0.99),
-    ("ppt", 0.99, 0.99),
-    ("pptx", 0.99, 0.99),
-    ("rtf", 0.99, 0.99),
-    ("xls", 0.99, 0.99),
-    ("xlsb", 0.99, 0.99),
-    ("xlsx", 0.99, 0.99),
+const FORMATS: [&str; 10] = [
+    "doc", "odp", "ods", "odt", "ppt", "pptx", "rtf", "xls", "xlsb", "xlsx",
 ];
+/// Every file with a truth reaches 0.997.
+const MIN_F1: f64 = 0.995;
 
 fn office_entries() -> Option<Vec<Entry>> {
-    entries(&FORMATS.map(|(format, _, _)| format))
+    entries(&FORMATS)
 }
 
 /// Files that must not parse though the manifest has no word on them.
 fn known_error(path: &str) -> Option<ErrorCode> {
     match path {
-        "xlsx/password_protected.xlsx" | "ods/pass_protected.ods" => Some(ErrorCode::Encrypted),
+        // `protect.xlsx` is encrypted with the password that Excel tries by itself.
+        "xlsx/password_protected.xlsx" | "xlsx/protect.xlsx" | "ods/pass_protected.ods" => {
+            Some(ErrorCode::Encrypted)
+        }
         _ => None,
     }
 }
@@ -46,8 +41,7 @@ fn real_files_parse_and_agree_with_their_truth() {
         return;
     };
     let mut failures = Vec::new();
-    for (format, least, least_mean) in FORMATS {
-        let mut scores = Vec::new();
+    for format in FORMATS {
         for entry in entries
             .iter()
             .filter(|entry| entry.extension() == format && !entry.is_hostile())
@@ -64,10 +58,9 @@ fn real_files_parse_and_agree_with_their_truth() {
                     let Some(truth) = entry.truth() else { continue };
                     let score = f1(&document.text, &truth);
                     println!("{path}: F1 {score:.4}");
-                    if score < least {
+                    if score < MIN_F1 {
                         failures.push(format!("{path}: F1 {score:.4}"));
                     }
-                    scores.push(score);
                 }
                 (Outcome::Error(error), Some(code)) if error.code == code => {}
                 (Outcome::Document(_), Some(_)) => failures.push(format!("{path}: parsed")),
@@ -76,9 +69,6 @@ fn real_files_parse_and_agree_with_their_truth() {
                 }
                 (Outcome::Died(how), _) => failures.push(format!("{path}: {how}")),
             }
-        }
-        if !scores.is_empty() && mean(&scores) < least_mean {
-            failures.push(format!("mean F1 of {format} is {:.4}", mean(&scores)));
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
@@ -96,16 +86,16 @@ fn hostile_files_give_what_the_manifest_expects() {
 /// The same chapter in every format has headings, lists, tables and code.
 #[test]
 fn structure_of_real_files_is_kept() {
-    for (path, with_table) in [
-        ("doc/gen-en-ch02.doc", true),
-        ("rtf/gen-en-ch02.rtf", true),
-        ("odt/gen-en-ch01.odt", true),
-        ("pptx/gen-en-ch09.pptx", true),
-        ("odp/gen-en-ch09.odp", true),
-        ("ppt/gen-en-ch03.ppt", false),
-        ("xlsx/gen-iso-4217-zh_CN.xlsx", true),
-        ("xls/gen-iso-4217-zh_CN.xls", true),
-        ("ods/gen-iso-4217-zh_CN.ods", true),
+    for path in [
+        "doc/gen-en-ch02.doc",
+        "rtf/gen-en-ch02.rtf",
+        "odt/gen-en-ch01.odt",
+        "pptx/gen-en-ch09.pptx",
+        "odp/gen-en-ch09.odp",
+        "ppt/gen-en-ch03.ppt",
+        "xlsx/gen-iso-4217-zh_CN.xlsx",
+        "xls/gen-iso-4217-zh_CN.xls",
+        "ods/gen-iso-4217-zh_CN.ods",
     ] {
         let Some(bytes) = corpus_bytes(path) else {
             return;
@@ -125,7 +115,7 @@ fn structure_of_real_files_is_kept() {
             document.pages.len()
         );
         assert!(headings > 0, "{path} has no heading");
-        assert_eq!(tables > 0, with_table, "{path} has {tables} tables");
+        assert!(tables > 0, "{path} has no table");
     }
 }
 

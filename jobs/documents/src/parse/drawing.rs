@@ -188,8 +188,7 @@ impl Drawing {
             (Role::CenteredTitle, _) => BlockKind::Heading(1),
             (Role::Title, _) => BlockKind::Heading(2),
             _ if is_code => BlockKind::Code,
-            (_, Some(true)) => BlockKind::ListItem,
-            (Role::Body, None) => BlockKind::ListItem,
+            (_, Some(true)) | (Role::Body, None) => BlockKind::ListItem,
             _ => BlockKind::Paragraph,
         };
         // A title of several paragraphs is one title.

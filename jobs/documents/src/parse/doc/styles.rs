@@ -65,7 +65,7 @@ impl Styles {
                 // Without a style sheet, the first styles are still the headings.
                 return (1..=9)
                     .contains(&index)
-                    .then(|| BlockKind::Heading(index as u8));
+                    .then_some(BlockKind::Heading(index as u8));
             };
             if let Some(kind) = style.kind() {
                 return Some(kind);

@@ -110,7 +110,7 @@ impl<'a> SlideText<'a> {
                 text: self.outline[index].text.clone(),
                 ..Shape::default()
             };
-            self.push(shape);
+            self.push(&shape);
         }
     }
 
@@ -137,7 +137,7 @@ impl<'a> SlideText<'a> {
         for record in records::children(around.content) {
             if record.kind == kind::SHAPE {
                 let shape = self.shape(&record);
-                self.push(shape);
+                self.push(&shape);
             } else if record.is_container {
                 self.records(&record, depth + 1)?;
             }
@@ -189,7 +189,7 @@ impl<'a> SlideText<'a> {
         }
     }
 
-    fn push(&mut self, shape: Shape) {
+    fn push(&mut self, shape: &Shape) {
         /// Date, number, footer and header on a slide or its master.
         const FURNITURE: [u8; 4] = [0x07, 0x08, 0x09, 0x0A];
         let role = shape.role.unwrap_or(role::OTHER);

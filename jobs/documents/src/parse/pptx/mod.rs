@@ -218,10 +218,8 @@ mod tests {
         <Relationship Id=\"rId2\" Type=\"http://x/slide\" Target=\"/ppt/slides/slide2.xml\"/></Relationships>";
 
     fn shape(placeholder: &str, paragraphs: &[&str]) -> String {
-        let paragraphs: String = paragraphs
-            .iter()
-            .map(|text| format!("<a:p><a:r><a:t>{text}</a:t></a:r></a:p>"))
-            .collect();
+        let paragraphs = paragraphs.join("</a:t></a:r></a:p><a:p><a:r><a:t>");
+        let paragraphs = format!("<a:p><a:r><a:t>{paragraphs}</a:t></a:r></a:p>");
         format!(
             "<p:sp><p:nvSpPr><p:nvPr>{placeholder}</p:nvPr></p:nvSpPr><p:txBody>{paragraphs}</p:txBody></p:sp>"
         )

@@ -50,9 +50,15 @@ impl NumberFormat {
                     characters.next();
                 }
                 '[' => {
-                    let mut inner = characters.by_ref().take_while(|&bracket| bracket != ']');
-                    if matches!(inner.next(), Some('h' | 'H' | 'm' | 'M' | 's' | 'S'))
-                        && inner.all(|unit| matches!(unit, 'h' | 'H' | 'm' | 'M' | 's' | 'S'))
+                    // The whole bracket is read, whatever is in it.
+                    let inner: String = characters
+                        .by_ref()
+                        .take_while(|&bracket| bracket != ']')
+                        .collect();
+                    if !inner.is_empty()
+                        && inner
+                            .chars()
+                            .all(|unit| matches!(unit, 'h' | 'H' | 'm' | 'M' | 's' | 'S'))
                     {
                         return Self::Elapsed;
                     }
@@ -136,7 +142,7 @@ fn strip_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
 pub(super) fn write_plain(value: f64, out: &mut String) {
     const MAX_INTEGER: f64 = 1e15;
     // Writing to a string cannot fail.
-    let _ = if value == value.trunc() && value.abs() < MAX_INTEGER {
+    let _ = if value.abs() < MAX_INTEGER && (value as i64) as f64 - value == 0.0 {
         write!(out, "{}", value as i64)
     } else if !value.is_finite() {
         write!(out, "{value}")

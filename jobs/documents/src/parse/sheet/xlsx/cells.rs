@@ -27,7 +27,7 @@ enum CellType {
 struct Cell {
     column: u32,
     style: u32,
-    cell_type: CellType,
+    value_type: CellType,
 }
 
 struct Grid<'a, 'b> {
@@ -114,7 +114,7 @@ impl Grid<'_, '_> {
         if value.is_empty() {
             return;
         }
-        let text = match cell.cell_type {
+        let text = match cell.value_type {
             CellType::SharedString => {
                 let index = value.parse().ok();
                 index
@@ -158,7 +158,7 @@ fn cell(element: &BytesStart<'_>, next_column: u32) -> Cell {
     let mut cell = Cell {
         column: next_column,
         style: 0,
-        cell_type: CellType::Number,
+        value_type: CellType::Number,
     };
     for attribute in element.attributes().with_checks(false).flatten() {
         let value = attribute.value.as_ref();
@@ -166,7 +166,7 @@ fn cell(element: &BytesStart<'_>, next_column: u32) -> Cell {
             "r" => cell.column = column(value).unwrap_or(next_column),
             "s" => cell.style = value.parse().unwrap_or(0),
             "t" => {
-                cell.cell_type = match value {
+                cell.value_type = match value {
                     "s" => CellType::SharedString,
                     "b" => CellType::Boolean,
                     "d" => CellType::Date,
