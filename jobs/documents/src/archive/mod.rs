@@ -115,7 +115,9 @@ fn offer<'a>(
                 .and_then(|nest| walk(bytes, file_type, &format!("{name}/"), nest, &mut *visit));
             match inner {
                 Ok(flow) => return Ok(flow),
-                Err(error) if error.code == ErrorCode::Bomb && nest.is_spent() => return Err(error),
+                Err(error) if error.code == ErrorCode::Bomb && nest.is_spent() => {
+                    return Err(error);
+                }
                 Err(error) => Err(error),
             }
         }

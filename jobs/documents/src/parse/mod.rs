@@ -142,7 +142,9 @@ mod tests {
         }
     }
 
-    const TEXT_TYPES: &[&str] = &["txt", "md", "html", "csv", "json", "xml", "rst", "rs", "eml"];
+    const TEXT_TYPES: &[&str] = &[
+        "txt", "md", "html", "csv", "json", "xml", "rst", "rs", "eml",
+    ];
 
     proptest::proptest! {
         #[test]
