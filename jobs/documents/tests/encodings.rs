@@ -1,10 +1,5 @@
 //! Text in every encoding that people still have, told from its bytes alone.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that panics has failed, and one that did not run must say so"
-)]
-
 use encoding_rs::Encoding;
 use graphmill_documents::{Limits, detect::encoding::decode, parse_bytes};
 
@@ -106,8 +101,11 @@ fn unicode_is_told_with_and_without_a_mark() {
         ];
         for (name, bytes, mark) in forms {
             for bytes in [[mark, &bytes].concat(), bytes] {
-                let decoded = decode(&bytes).unwrap();
-                assert_eq!((decoded.encoding, &*decoded.text), (name, &*text));
+                let decoded = decode(&bytes);
+                let found = decoded
+                    .as_ref()
+                    .map(|decoded| (decoded.encoding, &*decoded.text));
+                assert_eq!(found, Some((name, &*text)));
             }
         }
     }

@@ -185,7 +185,7 @@ fn damaged_archives_give_what_comes_before_the_damage() {
     let cut = visited(&archive[..1800], &Limits::default()).unwrap();
     assert_eq!(cut[0].1, "one");
     assert_eq!(cut[1].1, "parse.truncated");
-    let archive = gzip(&[b'x'; 100_000]);
+    let archive = gzip(&vec![b'x'; 100_000]);
     assert_eq!(
         parse(&archive[..archive.len() - 20]).unwrap_err().code,
         ErrorCode::Truncated
@@ -228,10 +228,7 @@ fn members_are_sections_and_a_single_file_is_itself() {
 #[test]
 fn names_in_the_encoding_of_another_system_are_decoded() {
     let (name, ..) = encoding_rs::GBK.encode("会议记录与项目计划文档说明.txt");
-    assert_eq!(
-        super::names::decode(&name),
-        "会议记录与项目计划文档说明.txt"
-    );
+    assert_eq!(names::decode(&name), "会议记录与项目计划文档说明.txt");
 }
 
 proptest::proptest! {

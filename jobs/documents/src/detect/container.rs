@@ -7,6 +7,7 @@ use file_format::{FileFormat, Kind};
 use zip::ZipArchive;
 
 use super::FileType;
+use super::text_like::is_mail;
 
 /// How far a PDF header may be from the start: what readers accept (PDF 1.7, implementation note 13).
 const PDF_HEADER_WINDOW: usize = 1024;
@@ -44,7 +45,8 @@ pub(super) fn sniff(bytes: &[u8], declared: Option<FileType>) -> Option<FileType
         | FileFormat::MachO => return Some(FileType::Executable),
         _ => {}
     }
-    if contains(header, b"%PDF-") {
+    // A mail may speak of one, or have one attached.
+    if contains(header, b"%PDF-") && !is_mail(&String::from_utf8_lossy(header), 2) {
         return Some(FileType::Pdf);
     }
     // The magic numbers of some formats are a few letters that a text may begin with; a text is a text first.

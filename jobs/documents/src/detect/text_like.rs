@@ -117,7 +117,7 @@ fn is_json(text: &str) -> bool {
 }
 
 /// Tells whether the text begins with the header of a mail: only header lines, `min_known` of them well known.
-fn is_mail(sample: &str, min_known: usize) -> bool {
+pub(super) fn is_mail(sample: &str, min_known: usize) -> bool {
     const KNOWN: [&str; 11] = [
         "from",
         "to",

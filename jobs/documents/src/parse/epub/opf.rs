@@ -97,7 +97,10 @@ fn package_file(package: &mut Package<'_>, limits: &Limits) -> Result<Option<Str
             .iter()
             .map(|place| (*place).to_owned())
             .find(exists)
-            .or_else(|| names.iter().find(|name| name.ends_with(".opf")).cloned())
+            .or_else(|| {
+                let is_opf = |name: &&String| name.to_ascii_lowercase().ends_with(".opf");
+                names.iter().find(is_opf).cloned()
+            })
     }))
 }
 

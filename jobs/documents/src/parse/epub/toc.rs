@@ -51,14 +51,13 @@ impl Contents<'_> {
                 let reference = |name: &str| Some(resolve_path(base, &attribute(element, name)?));
                 match element.local_name().as_ref() {
                     // EPUB 3: <ol><li><a href="…">label</a>
-                    "ol" => self.level = self.level.saturating_add(1),
+                    // EPUB 2: <navPoint><navLabel><text>label</text></navLabel><content src="…"/>
+                    "ol" | "navPoint" => self.level = self.level.saturating_add(1),
                     "a" => {
                         self.target = reference("href");
                         self.label.clear();
                         self.in_label = true;
                     }
-                    // EPUB 2: <navPoint><navLabel><text>label</text></navLabel><content src="…"/>
-                    "navPoint" => self.level = self.level.saturating_add(1),
                     "navLabel" => {
                         self.label.clear();
                         self.in_label = true;

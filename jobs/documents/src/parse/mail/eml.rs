@@ -223,17 +223,13 @@ fn attachment<'a>(
 
 /// Returns the text of a part: as it was decoded, or decoded again where that gave replacement characters or followed
 /// no charset that there is.
-fn decoded<'a>(
-    message: &Message<'_>,
-    part: &MessagePart<'_>,
-    text: &'a Cow<'_, str>,
-) -> Cow<'a, str> {
+fn decoded<'a>(message: &Message<'_>, part: &MessagePart<'_>, text: &'a str) -> Cow<'a, str> {
     let label = part
         .content_type()
         .and_then(|kind| kind.attribute("charset"));
     let charset = label.and_then(|label| Encoding::for_label(label.trim().as_bytes()));
     if !text.contains(REPLACEMENT) && (label.is_none() || charset.is_some()) {
-        return Cow::Borrowed(&**text);
+        return Cow::Borrowed(text);
     }
     let raw = message
         .raw_message
@@ -245,7 +241,7 @@ fn decoded<'a>(
         Transfer::QuotedPrintable => quoted_printable_decode(raw).map(Cow::Owned),
     };
     let Some(bytes) = bytes else {
-        return Cow::Borrowed(&**text);
+        return Cow::Borrowed(text);
     };
     let by_label = charset.map(|charset| charset.decode(&bytes).0.into_owned());
     let guessed = encoding::decode(&bytes).map(|decoded| decoded.text);
@@ -256,6 +252,6 @@ fn decoded<'a>(
         .min_by_key(|text| damage(text));
     match best {
         Some(best) if damage(&best) < damage(text) || charset.is_none() => Cow::Owned(best),
-        _ => Cow::Borrowed(&**text),
+        _ => Cow::Borrowed(text),
     }
 }

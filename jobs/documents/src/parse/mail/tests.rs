@@ -21,10 +21,11 @@ const HEADER: &str = "From: =?utf-8?B?5p2O?= <li@example.org>\r\nTo: a@example.o
     Date: Tue, 05 Aug 2025 10:00:00 +0800\r\nSubject: =?gb18030?B?xOO6w6Os?=\r\n =?utf-8?Q?world?=\r\nMIME-Version: 1.0\r\n";
 
 fn multipart(kind: &str, parts: &[&str]) -> String {
-    let parts: String = parts
+    let parts: Vec<String> = parts
         .iter()
         .map(|part| format!("--b\r\n{part}\r\n"))
         .collect();
+    let parts = parts.concat();
     format!("{HEADER}Content-Type: multipart/{kind}; boundary=\"b\"\r\n\r\n{parts}--b--\r\n")
 }
 
@@ -123,16 +124,15 @@ fn nested_mails_are_read_up_to_the_limit() {
     assert_eq!(document.warnings.len(), 1);
     assert!(document.warnings[0].contains("nested more than 3 levels deep"));
 
-    let nest: String = (0..20_000)
-        .map(|_| "Content-Type: message/rfc822\r\n\r\n")
-        .collect();
+    let nest = "Content-Type: message/rfc822\r\n\r\n".repeat(20_000);
     let error = try_parse(format!("From: a@b\r\nTo: c@d\r\n{nest}x").as_bytes()).unwrap_err();
     assert_eq!(error.code, ErrorCode::Limit);
-    let nest: String = (0..20_000)
+    let nest: Vec<String> = (0..20_000)
         .map(|level| {
             format!("Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n")
         })
         .collect();
+    let nest = nest.concat();
     parse(format!("From: a@b\r\nTo: c@d\r\n{nest}x").as_bytes());
 }
 

@@ -170,25 +170,18 @@ impl Reader<'_> {
 
     /// Reads a section's title with its underline, and overline if it has one; returns the line after it.
     fn section(&mut self, lines: &[&str], at: usize) -> Option<usize> {
-        let (title, mark, overlined, end) = match uniform(lines[at]) {
-            Some(mark) => {
-                let (title, below) = (lines.get(at + 1)?, lines.get(at + 2)?);
-                let closed = uniform(below) == Some(mark) && lines[at].len() >= 2;
-                if title.is_empty() || !closed || uniform(title).is_some() {
-                    return None;
-                }
-                (title.trim(), mark, true, at + 3)
+        let (title, mark, overlined, end) = if let Some(mark) = uniform(lines[at]) {
+            let (title, below) = (lines.get(at + 1)?, lines.get(at + 2)?);
+            let closed = uniform(below) == Some(mark) && lines[at].len() >= 2;
+            if title.is_empty() || !closed || uniform(title).is_some() {
+                return None;
             }
-            None => {
-                let below = lines.get(at + 1)?;
-                let long_enough = below.len() >= 4 || below.len() >= lines[at].width();
-                (
-                    lines[at],
-                    uniform(below).filter(|_| long_enough)?,
-                    false,
-                    at + 2,
-                )
-            }
+            (title.trim(), mark, true, at + 3)
+        } else {
+            let below = lines.get(at + 1)?;
+            let long_enough = below.len() >= 4 || below.len() >= lines[at].width();
+            let mark = uniform(below).filter(|_| long_enough)?;
+            (lines[at], mark, false, at + 2)
         };
         let style = (mark, overlined);
         let level = self.styles.iter().position(|known| *known == style);

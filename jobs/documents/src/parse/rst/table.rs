@@ -2,10 +2,13 @@
 
 use unicode_width::UnicodeWidthChar as _;
 
+/// How far the last border of a simple table is looked for: each first border looks.
+const MAX_SIMPLE_LINES: usize = 2000;
+
 /// `+---+---+`
 pub(super) fn is_grid_border(line: &str) -> bool {
     line.len() >= 3
-        && line.starts_with("+")
+        && line.starts_with('+')
         && line.ends_with('+')
         && line.bytes().all(|byte| matches!(byte, b'+' | b'-' | b'='))
 }
@@ -94,19 +97,20 @@ fn simple(lines: &[&str]) -> Vec<Vec<String>> {
 fn end_of_simple(lines: &[&str], at: usize) -> usize {
     let is_blank = |index: usize| lines.get(index).is_none_or(|line| line.is_empty());
     let mut paragraph_end = None;
-    for index in at + 1..lines.len() {
-        if is_simple_border(lines[index]) && is_blank(index + 1) {
+    let within = lines.iter().enumerate().skip(at + 1);
+    for (index, line) in within.take(MAX_SIMPLE_LINES) {
+        if is_simple_border(line) && is_blank(index + 1) {
             return index + 1;
         }
-        if lines[index].is_empty() {
+        if line.is_empty() {
             paragraph_end.get_or_insert(index);
-            // Within a table a blank line separates rows; two of them, or a margin, are not of it.
+            // Within a table a blank line separates rows; two of them are not of it.
             if is_blank(index + 1) {
                 break;
             }
         }
     }
-    paragraph_end.unwrap_or(lines.len())
+    paragraph_end.unwrap_or_else(|| lines.len().min(at + MAX_SIMPLE_LINES))
 }
 
 /// Cuts a line at columns of the screen; pieces beyond the end of the line are left out.
