@@ -10,6 +10,7 @@
 pub mod archive;
 pub mod block;
 pub mod chunk;
+pub mod dedup;
 pub mod detect;
 pub mod error;
 pub mod language;
