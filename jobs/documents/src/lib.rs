@@ -19,6 +19,8 @@ mod nest;
 mod normalise;
 pub mod parse;
 pub mod sentences;
+#[cfg(feature = "openai-tokenizers")]
+pub mod tokenizer;
 pub mod words;
 
 pub use block::{Block, BlockKind, Document, Page};
