@@ -45,12 +45,15 @@ def chonkie(name, **options):
     return make
 
 
-def semchunk():
-    import semchunk
-    import tiktoken
+def semchunk(memoize):
+    def make():
+        import semchunk
+        import tiktoken
 
-    chunker = semchunk.chunkerify(tiktoken.get_encoding(ENCODING), SIZE)
-    return lambda text: chunker(text, overlap=OVERLAP)
+        chunker = semchunk.chunkerify(tiktoken.get_encoding(ENCODING), SIZE, memoize=memoize)
+        return lambda text: chunker(text, overlap=OVERLAP)
+
+    return make
 
 
 def text_splitter():
@@ -66,6 +69,7 @@ PEERS = [
     Peer("chonkie_token", "none", chonkie("TokenChunker", chunk_overlap=OVERLAP)),
     Peer("chonkie_sentence", "sentence", chonkie("SentenceChunker", chunk_overlap=OVERLAP)),
     Peer("chonkie_recursive (no overlap)", "paragraph, sentence", chonkie("RecursiveChunker")),
-    Peer("semchunk", "paragraph, sentence, clause", semchunk),
+    Peer("semchunk", "paragraph, sentence, clause", semchunk(False)),
+    Peer("semchunk_again (remembers these texts)", "paragraph, sentence, clause", semchunk(True)),
     Peer("text_splitter", "paragraph, sentence, word", text_splitter),
 ]
