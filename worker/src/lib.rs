@@ -163,6 +163,7 @@ pub fn chunk_options(config: &Config) -> ChunkOptions {
         target_tokens: config.chunk.target_tokens,
         max_tokens: config.chunk.max_tokens,
         overlap_tokens: config.chunk.overlap_tokens,
+        ..ChunkOptions::default()
     }
 }
 

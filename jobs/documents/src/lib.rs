@@ -10,6 +10,7 @@
 pub mod archive;
 pub mod block;
 pub mod chunk;
+pub mod dedup;
 pub mod detect;
 pub mod error;
 pub mod language;
@@ -18,6 +19,8 @@ mod nest;
 mod normalise;
 pub mod parse;
 pub mod sentences;
+#[cfg(feature = "openai-tokenizers")]
+pub mod tokenizer;
 pub mod words;
 
 pub use block::{Block, BlockKind, Document, Page};

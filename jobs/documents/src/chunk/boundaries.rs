@@ -2,70 +2,85 @@
 //!
 //! Better boundaries win over nearer ones: block, then sentence (or line of a table), then line break, clause and word,
 //! then token. Headings need no rank: sections end at them ([`mod@super::sections`]). Each search looks at one window of at
-//! most `max` tokens, so the whole document costs linear time.
+//! most `max` tokens, so the whole document costs linear time. The other strategies leave some of the ranks out.
 
 use std::ops::Range;
 
-use unicode_segmentation::UnicodeSegmentation;
+use super::lines::best_line;
+use super::options::Strategy;
+use super::ruler::Ruler;
+use super::units::Unit;
+use super::words::best_word;
 
-use super::tokens::{Measure, Unit};
-
-/// The text with its measure, and the sizes to cut it by.
+/// The text with its measure, and what to cut it by.
+#[derive(Clone, Copy)]
 pub(super) struct Cutter<'a> {
     pub(super) text: &'a str,
     pub(super) units: &'a [Unit],
-    pub(super) measure: &'a Measure,
-    /// Tokens to aim for, at least 1.
+    /// Where sentences and lines begin inside units.
+    pub(super) breaks: &'a [usize],
+    pub(super) ruler: &'a Ruler<'a>,
+    pub(super) strategy: Strategy,
+    /// The size to aim for, at least 1.
     pub(super) target: usize,
-    /// Never more tokens than this, at least `target`.
+    /// Never more than this, at least `target`.
     pub(super) max: usize,
-    /// Tokens that the next chunk repeats, at most half of `target`.
+    /// What the next chunk repeats, at most half of `target`.
     pub(super) overlap: usize,
 }
 
 impl Cutter<'_> {
     /// Returns where the chunk that begins at `from` ends, in a section that reaches to `end`. `fresh` is where the text
-    /// begins that no chunk before it has; the chunk ends behind it.
+    /// begins that no chunk before it has; the chunk ends behind it if a chunk of the target size does.
     pub(super) fn cut(&self, from: usize, fresh: usize, end: usize) -> usize {
-        let first = self.measure.token_at(from);
+        let reach = |size| self.ruler.forward(from, size);
         // White space behind the last token is trimmed, so it costs nothing.
-        let limit = skip_white_space(self.text, self.measure.token_end(first + self.max - 1));
+        let limit = skip_white_space(self.text, reach(self.max));
         if limit >= end {
             return end;
         }
         if let Some(start) = self.uncut_block_start(limit).filter(|&start| start > fresh) {
             return start;
         }
-        let aim = self.measure.token_end(first + self.target - 1);
-        let low = |share: usize| self.measure.token_start(first + share).max(fresh + 1);
-
-        let blocks = low(self.target * 2 / 3)..limit + 1;
-        if let Some(start) = self.nearest_block(blocks, aim) {
+        let aim = reach(self.target);
+        let low = |share: usize| reach(share).max(fresh + 1);
+        let near = || low(self.target * 2 / 3);
+        let found = match self.strategy {
+            Strategy::Fixed => None,
+            Strategy::Code => best_line(self.text, self.breaks_in(near()..limit + 1), aim),
+            Strategy::Sentence => self.nearest_start(low(self.target / 2)..limit + 1, aim),
+            Strategy::Recursive | Strategy::Markdown => self
+                .nearest_block(near()..limit + 1, aim)
+                .or_else(|| self.nearest_sentence(low(self.target / 2)..limit + 1, aim)),
+        };
+        if let Some(start) = found {
             return start;
         }
-        let sentences = low(self.target / 2)..limit + 1;
-        if let Some(start) = self.nearest_sentence(sentences, aim) {
-            return start;
+        if self.strategy == Strategy::Fixed {
+            return aim;
         }
-        let words = low(self.target * 2 / 3)..limit;
-        self.best_word(words, aim).unwrap_or(aim)
+        best_word(self.text, near()..limit, aim).unwrap_or(aim)
     }
 
     /// Returns where the next chunk begins if its fresh text begins at `fresh`: at a sentence about `overlap` tokens back
     /// but not before `floor`, or at `fresh` itself.
     pub(super) fn overlap_start(&self, floor: usize, fresh: usize) -> usize {
-        let fresh_token = self.measure.token_at(fresh);
         let budget = self.overlap.min(self.room_before(fresh));
-        let Some(first) = fresh_token.checked_sub(budget).filter(|_| budget > 0) else {
+        if budget == 0 {
+            return fresh;
+        }
+        let Some(first) = self.ruler.backward(fresh, budget) else {
             return fresh;
         };
-        let window = self.measure.token_start(first).max(floor)..fresh;
+        let window = first.max(floor)..fresh;
         if window.is_empty() {
             return fresh;
         }
+        if self.strategy == Strategy::Fixed {
+            return self.text.ceil_char_boundary(window.start);
+        }
         let block = self.first_block(&window);
         let sentence = self
-            .measure
             .breaks_in(window.clone())
             .iter()
             .copied()
@@ -78,44 +93,47 @@ impl Cutter<'_> {
             return fresh;
         }
         let aim = window.start;
-        self.best_word(window, aim).unwrap_or(fresh)
+        best_word(self.text, window, aim).unwrap_or(fresh)
     }
 
-    /// How many tokens may stand before `fresh` so that a table or listing that begins there still fits whole.
+    /// How much may stand before `fresh` so that a block that begins there and is not to be cut still fits whole.
     fn room_before(&self, fresh: usize) -> usize {
         let index = self.units.partition_point(|unit| unit.start < fresh);
-        match self.units.get(index) {
-            Some(unit) if unit.start == fresh && self.is_uncut(unit) => {
-                self.max - self.tokens_of(unit)
-            }
-            _ => self.max,
-        }
+        let unit = self.units.get(index).filter(|unit| unit.start == fresh);
+        let size = unit.and_then(|unit| self.uncut_size(unit));
+        size.map_or(self.max, |size| self.max - size)
     }
 
-    /// The start of the table or listing around `at` that is not to be cut there.
+    /// The start of the block around `at` that is not to be cut there.
     fn uncut_block_start(&self, at: usize) -> Option<usize> {
         let index = self
             .units
             .partition_point(|unit| unit.start < at)
             .checked_sub(1)?;
         let unit = &self.units[index];
-        (at < unit.end && self.is_uncut(unit)).then_some(unit.start)
+        (at < unit.end && self.uncut_size(unit).is_some()).then_some(unit.start)
     }
 
     fn is_inside_uncut_block(&self, at: usize) -> bool {
         self.uncut_block_start(at).is_some()
     }
 
-    fn is_uncut(&self, unit: &Unit) -> bool {
-        unit.is_atomic() && self.tokens_of(unit) <= self.max
-    }
-
-    fn tokens_of(&self, unit: &Unit) -> usize {
-        self.measure.tokens(unit.start..unit.end)
+    /// The size of a block that is kept whole: of the kind that is, and no larger than a chunk.
+    fn uncut_size(&self, unit: &Unit) -> Option<usize> {
+        let kept = match self.strategy {
+            Strategy::Recursive => unit.has_lines(),
+            Strategy::Markdown => true,
+            Strategy::Sentence | Strategy::Fixed | Strategy::Code => false,
+        };
+        if kept {
+            self.ruler.size_within(unit.start..unit.end, self.max)
+        } else {
+            None
+        }
     }
 
     fn is_boundary(&self, at: usize) -> bool {
-        self.measure.breaks.binary_search(&at).is_ok()
+        self.breaks.binary_search(&at).is_ok()
             || self
                 .units
                 .binary_search_by_key(&at, |unit| unit.start)
@@ -123,58 +141,36 @@ impl Cutter<'_> {
     }
 
     fn first_block(&self, window: &Range<usize>) -> Option<usize> {
-        let index = self.units.partition_point(|unit| unit.start < window.start);
-        self.units
-            .get(index)
-            .map(|unit| unit.start)
-            .filter(|start| window.contains(start))
+        self.block_starts(window.clone()).next()
     }
 
     fn nearest_block(&self, window: Range<usize>, aim: usize) -> Option<usize> {
-        let first = self.units.partition_point(|unit| unit.start < window.start);
-        let inside = self.units[first..].iter().map(|unit| unit.start);
-        nearest(inside.take_while(|&start| start < window.end), aim)
+        nearest(self.block_starts(window), aim)
     }
 
     fn nearest_sentence(&self, window: Range<usize>, aim: usize) -> Option<usize> {
-        if window.is_empty() {
-            return None;
-        }
-        let breaks = self.measure.breaks_in(window).iter().copied();
+        let breaks = self.breaks_in(window).iter().copied();
         nearest(breaks.filter(|&at| !self.is_inside_uncut_block(at)), aim)
     }
 
-    /// The best place between words in a window without a sentence's end: after a line, a clause or a word.
-    fn best_word(&self, window: Range<usize>, aim: usize) -> Option<usize> {
-        let start = self.text.ceil_char_boundary(window.start);
-        let end = self
-            .text
-            .floor_char_boundary(window.end.min(self.text.len()));
-        let window = self.text.get(start..end)?;
-        let after = |is_end: fn(char) -> bool| {
-            let places = window
-                .char_indices()
-                .filter(|&(_, character)| is_end(character))
-                .map(|(at, character)| start + at + character.len_utf8());
-            nearest(places.filter(|&at| at < end), aim)
-        };
-        after(|character| character == '\n')
-            .or_else(|| after(is_clause_end))
-            .or_else(|| after(char::is_whitespace))
-            .or_else(|| {
-                // The first bound is the window's own start, which may lie inside a word.
-                let bounds = window.split_word_bound_indices().skip(1);
-                nearest(bounds.map(|(at, _)| start + at), aim)
-            })
+    /// The start of a sentence, of a line of a table or of a block, whichever is nearest.
+    fn nearest_start(&self, window: Range<usize>, aim: usize) -> Option<usize> {
+        let breaks = self.breaks_in(window.clone()).iter().copied();
+        nearest(breaks.chain(self.block_starts(window)), aim)
     }
-}
 
-/// Marks after which a sentence may be cut if it must be cut.
-fn is_clause_end(character: char) -> bool {
-    matches!(
-        character,
-        '，' | '、' | '：' | '；' | '）' | '」' | '”' | ';'
-    )
+    fn block_starts(&self, window: Range<usize>) -> impl Iterator<Item = usize> {
+        let first = self.units.partition_point(|unit| unit.start < window.start);
+        let inside = self.units[first..].iter().map(|unit| unit.start);
+        inside.take_while(move |&start| start < window.end)
+    }
+
+    /// The breaks in a range of bytes.
+    fn breaks_in(&self, range: Range<usize>) -> &[usize] {
+        let first = self.breaks.partition_point(|&at| at < range.start);
+        let last = self.breaks.partition_point(|&at| at < range.end).max(first);
+        &self.breaks[first..last]
+    }
 }
 
 /// First byte from `at` on that is not white space.
@@ -182,6 +178,7 @@ pub(super) fn skip_white_space(text: &str, at: usize) -> usize {
     text.len() - text[at..].trim_start().len()
 }
 
-fn nearest(places: impl Iterator<Item = usize>, aim: usize) -> Option<usize> {
+/// The place with the least distance to `aim`; the first of equals.
+pub(super) fn nearest(places: impl Iterator<Item = usize>, aim: usize) -> Option<usize> {
     places.min_by_key(|&at| at.abs_diff(aim))
 }

@@ -1,8 +1,8 @@
 //! Cuts a document into chunks that fit an embedder: by tokens, at sentences and headings, with overlap.
 //!
 //! ```text
-//! blocks ─ tokens: ends of tokens and sentences, once ─▶ sections: what may share a chunk
-//!        ─ pack + boundaries: spans ─▶ chunks: text, offsets, page, heading path, hash
+//! blocks ─ ruler: sizes, counted once; units: blocks, sentences ─▶ sections: what may share a chunk
+//!        ─ pack + boundaries: spans ─▶ build: text, offsets, page, heading path, hash
 //! ```
 //!
 //! Every character that is not white space is in exactly one chunk, apart from overlap. A chunk begins and ends with
@@ -10,20 +10,29 @@
 //! is a few binary searches a chunk; the result does not depend on the number of threads.
 
 mod boundaries;
+mod build;
+mod lines;
+mod options;
 mod pack;
+mod ruler;
 mod sections;
-mod tokens;
-
-use std::ops::Range;
+mod units;
+mod words;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use self::boundaries::Cutter;
-use self::pack::{CharCursor, pack};
-use self::sections::sections;
-use self::tokens::{Measure, SHARD_BYTES, units};
-use crate::block::Document;
+use self::build::{Placed, place};
+pub use self::options::{ChunkOptions, Sizing, Strategy};
+use self::pack::{Span, pack};
+use self::ruler::Ruler;
+use self::sections::{Section, cut_at_headings, join_small, undivided};
+use self::units::{Unit, breaks, units, whole};
+use crate::block::{BlockKind, Document};
+
+/// Text measured as one unit of parallel work, in bytes.
+const SHARD_BYTES: usize = 256 << 10;
 
 /// Counts tokens the way the embedder will.
 ///
@@ -59,48 +68,19 @@ pub struct Chunk {
     /// The headings above its first block, outermost first. If the chunk begins with a heading, that one is in the text
     /// and not here.
     pub heading_path: Vec<String>,
-    /// Tokens by the counter it was cut with: those of its blocks' text that have a character in it.
+    /// Its size in what it was cut by. Tokens of the embedder: those of its blocks' text that have a character in it;
+    /// everything else: those of this text on its own.
     pub tokens: u32,
     /// BLAKE3 of the text, hex: the key of its embedding.
     pub text_hash: String,
 }
 
-/// How to cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChunkOptions {
-    /// Aim for this many tokens.
-    pub target_tokens: u32,
-    /// Never more than this many.
-    pub max_tokens: u32,
-    /// Repeat about this many at the start of the next chunk, at a sentence boundary.
-    pub overlap_tokens: u32,
-}
-
-impl Default for ChunkOptions {
-    fn default() -> Self {
-        Self {
-            target_tokens: 224,
-            max_tokens: 256,
-            overlap_tokens: 32,
-        }
-    }
-}
-
-impl ChunkOptions {
-    /// The sizes that are used: `target` at least 1 and at most `max`, `overlap` at most half of `target`, so that every
-    /// chunk brings at least as much new text as it repeats.
-    fn bounded(self) -> (usize, usize, usize) {
-        let max = self.max_tokens.max(1) as usize;
-        let target = (self.target_tokens.max(1) as usize).min(max);
-        (target, max, (self.overlap_tokens as usize).min(target / 2))
-    }
-}
-
 /// Cuts a document into chunks, in order.
 ///
-/// No chunk has more than [`ChunkOptions::max_tokens`]. Chunks end, best first, at headings, blocks, sentences, clauses,
-/// words, tokens; tables and code are cut only if they are larger than a chunk, and then between lines. The same document,
-/// counter and options always give the same chunks.
+/// No chunk has more than [`ChunkOptions::max_tokens`] of what [`ChunkOptions::sizing`] counts; `counter` is asked only if
+/// that is the embedder. Chunks end where [`ChunkOptions::strategy`] says; by default, best first, at headings, blocks,
+/// sentences, clauses, words, tokens, and tables and code are cut only if they are larger than a chunk, and then between
+/// lines. The same document, counter and options always give the same chunks.
 pub fn chunk_document(
     document: &Document,
     counter: &dyn TokenCounter,
@@ -132,95 +112,54 @@ fn chunk_in_shards(
         return Vec::new();
     }
     let (target, max, overlap) = options.bounded();
-    let units = units(text, &document.blocks);
-    let measure = Measure::of(text, &units, counter, shard_bytes);
+    let strategy = options.strategy;
+    let units = match strategy {
+        Strategy::Code => vec![whole(text, BlockKind::Code)],
+        _ => units(text, &document.blocks),
+    };
+    let breaks = match strategy {
+        Strategy::Fixed => Vec::new(),
+        _ => breaks(text, &units, shard_bytes),
+    };
+    let ruler = Ruler::new(text, &units, counter, options.sizing, shard_bytes);
+    let sections = sections_of(document, &units, &ruler, strategy, target);
     let cutter = Cutter {
         text,
         units: &units,
-        measure: &measure,
+        breaks: &breaks,
+        ruler: &ruler,
+        strategy,
         target,
         max,
         overlap,
     };
-    let mut spans = Vec::new();
-    for section in sections(&units, &document.blocks, &measure, target) {
-        pack(&cutter, &section, &mut spans);
-    }
-    let placed = place(text, spans);
+    let (pack, build) = (
+        |section: &Section| pack(&cutter, section),
+        |placed: &Placed| placed.build(document),
+    );
     if text.len() < shard_bytes {
-        return placed
-            .iter()
-            .map(|span| span.build(document, &measure))
-            .collect();
+        let spans: Vec<Span> = sections.iter().flat_map(pack).collect();
+        return place(text, spans).iter().map(build).collect();
     }
-    placed
-        .par_iter()
-        .map(|span| span.build(document, &measure))
-        .collect()
+    let spans: Vec<Vec<Span>> = sections.par_iter().map(pack).collect();
+    let placed = place(text, spans.into_iter().flatten().collect());
+    placed.par_iter().map(build).collect()
 }
 
-/// A chunk's span with what depends on the spans before it.
-struct Placed {
-    ordinal: u32,
-    bytes: Range<usize>,
-    start_char: usize,
-    overlap: usize,
-}
-
-fn place(text: &str, spans: Vec<Range<usize>>) -> Vec<Placed> {
-    let mut cursor = CharCursor::default();
-    let mut last_end = 0;
-    spans
-        .into_iter()
-        .zip(0..)
-        .map(|(bytes, ordinal)| {
-            let overlap = last_end.max(bytes.start) - bytes.start;
-            last_end = bytes.end;
-            Placed {
-                ordinal,
-                start_char: cursor.advance(text, bytes.start),
-                bytes,
-                overlap,
-            }
-        })
-        .collect()
-}
-
-impl Placed {
-    fn build(&self, document: &Document, measure: &Measure) -> Chunk {
-        let text = &document.text[self.bytes.clone()];
-        let first = document
-            .blocks
-            .partition_point(|block| block.end <= self.bytes.start);
-        Chunk {
-            ordinal: self.ordinal,
-            text: text.to_owned(),
-            start: self.bytes.start,
-            end: self.bytes.end,
-            start_char: self.start_char,
-            end_char: self.start_char + text.chars().count(),
-            overlap: self.overlap,
-            page: page_at(document, self.bytes.start),
-            last_page: page_at(document, self.bytes.end - 1),
-            heading_path: document
-                .blocks
-                .get(first)
-                .map(|block| block.heading_path.clone())
-                .unwrap_or_default(),
-            tokens: measure.tokens(self.bytes.clone()) as u32,
-            text_hash: blake3::hash(text.as_bytes()).to_hex().to_string(),
+fn sections_of(
+    document: &Document,
+    units: &[Unit],
+    ruler: &Ruler<'_>,
+    strategy: Strategy,
+    target: usize,
+) -> Vec<Section> {
+    match strategy {
+        Strategy::Recursive => join_small(cut_at_headings(units), &document.blocks, ruler, target),
+        Strategy::Markdown => cut_at_headings(units),
+        Strategy::Sentence | Strategy::Fixed | Strategy::Code => {
+            undivided(units).into_iter().collect()
         }
     }
-}
-
-/// The page around a byte; where the document has no list of pages, that of its block.
-fn page_at(document: &Document, byte: usize) -> Option<u32> {
-    let page = document.pages.partition_point(|page| page.start <= byte);
-    if let Some(index) = page.checked_sub(1) {
-        return Some(document.pages[index].number);
-    }
-    let block = document.blocks.partition_point(|block| block.start <= byte);
-    document.blocks.get(block.checked_sub(1)?)?.page
 }
 
 #[cfg(test)]

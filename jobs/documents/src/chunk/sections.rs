@@ -6,7 +6,8 @@
 
 use std::ops::Range;
 
-use super::tokens::{Measure, Unit};
+use super::ruler::Ruler;
+use super::units::Unit;
 use crate::block::{Block, BlockKind};
 
 /// Units that are packed together.
@@ -20,36 +21,50 @@ pub(super) struct Section {
     pub(super) body: usize,
 }
 
-/// Cuts a document at its headings and joins small neighbours up to `target` tokens.
-pub(super) fn sections(
-    units: &[Unit],
+/// All units as one section.
+pub(super) fn undivided(units: &[Unit]) -> Option<Section> {
+    let (first, last) = (units.first()?, units.last()?);
+    Some(Section {
+        units: 0..units.len(),
+        bytes: first.start..last.end,
+        body: first.start,
+    })
+}
+
+/// Joins neighbouring sections that fit into `target` together.
+pub(super) fn join_small(
+    sections: Vec<Section>,
     blocks: &[Block],
-    measure: &Measure,
+    ruler: &Ruler<'_>,
     target: usize,
 ) -> Vec<Section> {
-    let mut merged: Vec<Section> = Vec::new();
-    for section in cut_at_headings(units) {
-        if let Some(last) = merged.last_mut()
-            && measure.tokens(last.bytes.start..section.bytes.end) <= target
-            && is_under(
-                &blocks[section.units.start],
-                &blocks[last.units.start].heading_path,
-            )
+    let mut joined: Vec<Section> = Vec::new();
+    for section in sections {
+        if let Some(last) = joined.last_mut()
+            && is_under(blocks, section.units.start, last.units.start)
+            && ruler
+                .size_within(last.bytes.start..section.bytes.end, target)
+                .is_some()
         {
             last.units.end = section.units.end;
             last.bytes.end = section.bytes.end;
         } else {
-            merged.push(section);
+            joined.push(section);
         }
     }
-    merged
+    joined
 }
 
-fn is_under(block: &Block, parent: &[String]) -> bool {
-    block.heading_path.starts_with(parent)
+/// Whether the headings over one block are all over the other too.
+fn is_under(blocks: &[Block], block: usize, other: usize) -> bool {
+    match (blocks.get(block), blocks.get(other)) {
+        (Some(block), Some(other)) => block.heading_path.starts_with(&other.heading_path),
+        _ => true,
+    }
 }
 
-fn cut_at_headings(units: &[Unit]) -> Vec<Section> {
+/// Cuts a document at its headings.
+pub(super) fn cut_at_headings(units: &[Unit]) -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::new();
     let mut above: Option<u8> = None;
     for (index, unit) in units.iter().enumerate() {

@@ -56,10 +56,7 @@ async fn process(
         PROCESS_VERSION,
         document.blob.as_str(),
         services.embedder.id(),
-        &format!(
-            "{}/{}/{}",
-            chunk.target_tokens, chunk.max_tokens, chunk.overlap_tokens
-        ),
+        &chunk.to_string(),
     ]);
     if !stage.begin(&fingerprint).await? {
         stage.follow_open().await?;
