@@ -64,7 +64,7 @@ impl Output {
     }
 
     /// Prints one line of data, for commands whose data comes bit by bit.
-    pub(crate) fn line(self, text: &str) -> anyhow::Result<()> {
+    pub(crate) fn line(text: &str) -> anyhow::Result<()> {
         let mut stdout = io::stdout().lock();
         writeln!(stdout, "{text}")?;
         Ok(stdout.flush()?)

@@ -192,7 +192,6 @@ fn parser_options(config: &Config) -> PoolOptions {
             max_members: documents.max_members,
             max_inflation_ratio: documents.max_inflation_ratio,
             max_text_bytes: documents.max_text_size.as_u64() as usize,
-            ..Limits::default()
         },
     }
 }

@@ -14,7 +14,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, ingest::walk::walk};
-use crate::{args::ParseArguments, failure::Exit, signals, system::parser_command};
+use crate::{args::ParseArguments, failure::Exit, output::Output, signals, system::parser_command};
 
 /// What came out of one file; one object a line with `--json`.
 #[derive(Debug, Default, Serialize)]
@@ -155,13 +155,13 @@ fn failed(path: PathBuf, code: &'static str, why: String) -> Parsed {
 /// One line a file as JSON; a line, and what was asked for below it, as text.
 fn print(context: &Context, parsed: &Parsed) -> anyhow::Result<()> {
     if context.output.is_json() {
-        return context.output.line(&serde_json::to_string(parsed)?);
+        return Output::line(&serde_json::to_string(parsed)?);
     }
     let path = parsed.path.display();
     if let (Some(code), Some(error)) = (parsed.error_code, &parsed.error) {
-        return context.output.line(&format!("{path}: {code}: {error}"));
+        return Output::line(&format!("{path}: {code}: {error}"));
     }
-    context.output.line(&format!(
+    Output::line(&format!(
         "{path}: {}, {}, {} pages, {} characters, {} blocks, {} chunks, {:.3} s",
         parsed.r#type.as_deref().unwrap_or_default(),
         parsed.language.as_deref().unwrap_or("no language"),
@@ -172,14 +172,14 @@ fn print(context: &Context, parsed: &Parsed) -> anyhow::Result<()> {
         parsed.seconds,
     ))?;
     for warning in &parsed.warnings {
-        context.output.line(&format!("  warning: {warning}"))?;
+        Output::line(&format!("  warning: {warning}"))?;
     }
     if let Some(text) = &parsed.text {
-        context.output.line(text)?;
+        Output::line(text)?;
     }
     for chunk in parsed.chunk_list.iter().flatten() {
         let page = chunk.page.map(|page| format!(", page {page}"));
-        context.output.line(&format!(
+        Output::line(&format!(
             "--- chunk {}: {} tokens{}, under `{}`\n{}",
             chunk.ordinal,
             chunk.tokens,

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::Context;
-use crate::{args::TailArguments, failure::Exit, signals};
+use crate::{args::TailArguments, failure::Exit, output::Output, signals};
 
 #[derive(Debug, Deserialize)]
 struct Event {
@@ -46,11 +46,11 @@ pub(crate) async fn run(context: &Context, arguments: TailArguments) -> anyhow::
 /// One line an event, or its JSON as it came.
 fn print(context: &Context, data: &[u8]) -> anyhow::Result<()> {
     if context.output.is_json() {
-        return context.output.line(&String::from_utf8_lossy(data));
+        return Output::line(&String::from_utf8_lossy(data));
     }
     let event: Event = serde_json::from_slice(data)?;
     let reason = event.dead_reason.map(|reason| format!(": {reason}"));
-    context.output.line(&format!(
+    Output::line(&format!(
         "{}  {}  {:<10} attempt {}  {} in {}{}",
         event.at,
         event.job_id,
