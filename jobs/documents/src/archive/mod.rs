@@ -3,7 +3,7 @@
 //! A walk hands out one member after the other, those of archives within archives too, with its name for a label.
 //! Nothing is ever written, so no name and no link can lead anywhere; names that try are refused all the same, because
 //! whoever gets them may join them to a path. What members inflate to is bounded for each and in all, and against the
-//! size they had ([`stream`]).
+//! size they had (`stream`).
 
 mod names;
 mod stream;
