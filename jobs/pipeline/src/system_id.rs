@@ -25,8 +25,9 @@ pub fn system_id(data_dir: &Path) -> io::Result<Uuid> {
         known => return known,
     }
     // Whole or not at all, and of several processes that start at once the first one's stays.
-    let draft = data_dir.join(format!("{FILE}.{}.tmp", std::process::id()));
-    fs::write(&draft, format!("{}\n", Uuid::now_v7()))?;
+    let id = Uuid::now_v7();
+    let draft = data_dir.join(format!("{FILE}.{id}.tmp"));
+    fs::write(&draft, format!("{id}\n"))?;
     let linked = fs::hard_link(&draft, &path);
     fs::remove_file(&draft)?;
     match linked {
